@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# guest.sh COMMAND…: boots the stock kernel in a virtual machine whose root is the toolchain root with this
+# checkout in it, runs COMMAND there as root (bash -c), shows its output, and ends with its exit status.
+# Environment: QUIC_TIMEOUT seconds (900), QUIC_CPUS (2), QUIC_MEMORY (1536M), QUIC_ACCEL (kvm or tcg),
+# QUIC_ICOUNT=1 (one CPU, the guest's clock counts executed instructions), QUIC_DMESG file for the kernel's log.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+need_root check
+[ $# -gt 0 ] || die "usage: scripts/guest.sh COMMAND…"
+
+RUN=$(mkdir -p "$ROOT/var/lib/linux-quic/run" && mktemp -d "$ROOT/var/lib/linux-quic/run/XXXXXX")
+INNER=${RUN#"$ROOT"}
+cleanup() { rm -rf "$RUN"; }
+trap cleanup EXIT
+printf '%s\n' "$*" >"$RUN/command"
+printf '%s\n' "$TOP" >"$RUN/dir"
+
+accel=${QUIC_ACCEL:-$(cat "$CACHE/accel" 2>/dev/null || echo tcg)}
+cpus=${QUIC_CPUS:-2}
+machine=(-accel "$accel")
+[ "$accel" = tcg ] && machine=(-accel tcg,thread=multi)
+if [ -n "${QUIC_ICOUNT:-}" ]; then
+	cpus=1
+	machine=(-accel tcg -icount "shift=0,sleep=off")
+fi
+
+cat >"$RUN/start" <<START
+set -eu
+cd /
+virtiofsd --shared-dir / --socket-path $INNER/fs.sock --sandbox none --cache auto >$INNER/fs.log 2>&1 &
+for i in \$(seq 200); do [ -S $INNER/fs.sock ] && break; sleep 0.05; done
+exec qemu-system-x86_64 -machine q35 ${machine[*]} -cpu max -smp $cpus -m ${QUIC_MEMORY:-1536M} \\
+  -object memory-backend-memfd,id=mem,size=${QUIC_MEMORY:-1536M},share=on -machine memory-backend=mem \\
+  -kernel /usr/lib/modules/$(kernel_release)/vmlinuz \\
+  -append "root=ROOTFS rootfstype=virtiofs rw console=ttyS0 quiet loglevel=4 oops=panic panic=-1 panic_on_warn=0 init=$TOP/scripts/guest/init quic.run=$INNER mitigations=off" \\
+  -chardev socket,id=fs,path=$INNER/fs.sock -device vhost-user-fs-pci,chardev=fs,tag=ROOTFS \\
+  -chardev stdio,id=out,signal=off -device virtio-serial-pci -device virtconsole,chardev=out \\
+  -serial file:$INNER/serial -display none -no-reboot -nic none -device virtio-rng-pci
+START
+
+status=0
+timeout --foreground -k 5 "${QUIC_TIMEOUT:-900}" \
+	bash -c '. "$1"; in_root bash "$2"' bash "$TOP/scripts/lib.sh" "$INNER/start" </dev/null || status=$?
+[ -n "${QUIC_DMESG:-}" ] && cp "$RUN/dmesg" "$QUIC_DMESG" 2>/dev/null
+if [ -f "$RUN/status" ]; then exit "$(cat "$RUN/status")"; fi
+
+# The command never ended: say why as well as it can be known.
+tail -n 40 "$RUN/serial" >&2 2>/dev/null || true
+if [ "$status" = 124 ]; then
+	die "the guest did not finish within ${QUIC_TIMEOUT:-900} s" \
+		"A slow machine may need more: QUIC_TIMEOUT=3600 make …; what it printed last is above"
+fi
+cat "$RUN/fs.log" >&2 2>/dev/null || true
+die "the guest stopped before its command ended (status $status): the kernel's last words are above" \
+	"A crash in quic.ko is a bug: please report it with these lines"
