@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <crypto/aead.h>
+#include <crypto/aes-gcm.h>
+#include <crypto/chacha.h>
+#include <crypto/utils.h>
+#include <linux/scatterlist.h>
+#include <linux/string.h>
+
+void quic_helper_aead_request_set_crypt(struct aead_request *req,
+					struct scatterlist *src,
+					struct scatterlist *dst,
+					unsigned int len, u8 *iv)
+{
+	aead_request_set_crypt(req, src, dst, len, iv);
+}
+
+void quic_helper_aead_request_set_ad(struct aead_request *req,
+				     unsigned int len)
+{
+	aead_request_set_ad(req, len);
+}
+
+struct aead_request *quic_helper_aead_request_alloc(struct crypto_aead *tfm,
+						    gfp_t gfp)
+{
+	return aead_request_alloc(tfm, gfp);
+}
+
+void quic_helper_aead_request_free(struct aead_request *req)
+{
+	aead_request_free(req);
+}
+
+void quic_helper_aead_request_set_callback(struct aead_request *req, u32 flags)
+{
+	aead_request_set_callback(req, flags, NULL, NULL);
+}
+
+void quic_helper_crypto_free_aead(struct crypto_aead *tfm)
+{
+	crypto_free_aead(tfm);
+}
+
+void quic_helper_sg_set_buf(struct scatterlist *sg, const void *buf,
+			    unsigned int len)
+{
+	sg_set_buf(sg, buf, len);
+}
+
+void quic_helper_sg_mark_end(struct scatterlist *sg)
+{
+	sg_mark_end(sg);
+}
+
+void quic_helper_sg_unmark_end(struct scatterlist *sg)
+{
+	sg_unmark_end(sg);
+}
+
+void quic_helper_memzero_explicit(void *s, size_t count)
+{
+	memzero_explicit(s, count);
+}

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Builds quic.ko. Included by the top-level Makefile.
+#
+#   make modules                  for the kernel of the toolchain root (scripts/setup.sh made it)
+#   make modules KDIR=/path       for a kernel of one's own: configured, CONFIG_RUST=y, built
+#   make modules CLIPPY=1         with clippy, every warning an error
+#   make modules MO=/path         objects there; the checkout itself stays clean in any case
+
+quic-paths := $(shell bash -c '. scripts/lib.sh && echo "$$ROOT $$OUT $$KTREES/$$(cat $$CACHE/kernel-release 2>/dev/null)"')
+QUIC_ROOT ?= $(word 1,$(quic-paths))
+QUIC_KDIR ?= $(word 3,$(quic-paths))
+
+# A kernel of the user's own is built with the user's tools, ours inside its toolchain root.
+ifdef KDIR
+kbuild-run :=
+kbuild-kdir := $(KDIR)
+kbuild-config := $(KDIR)/.config
+else
+kbuild-run := scripts/root-run.sh
+kbuild-kdir := $(QUIC_KDIR)
+kbuild-config = $(QUIC_ROOT)$(QUIC_KDIR)/.config
+endif
+
+MO ?= $(word 2,$(quic-paths))/module$(if $(CLIPPY),-clippy)
+
+# The module must be compiled by the compiler that made the kernel.
+kbuild-cc = $(shell sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ "]*\).*/\1/p' $(kbuild-config))
+kbuild-llvm = $(if $(findstring clang,$(kbuild-cc)),LLVM=1,CC=$(kbuild-cc))
+
+KBUILD_MAKE = $(kbuild-run) $(MAKE) -C $(kbuild-kdir) M=$(CURDIR) MO=$(MO) $(kbuild-llvm) \
+	$(if $(CLIPPY),CLIPPY=1 KRUSTFLAGS=-Dwarnings)
+
+.PHONY: modules modules_clean
+modules:
+	@mkdir -p $(MO)
+	+$(KBUILD_MAKE) modules
+
+modules_clean:
+	+$(KBUILD_MAKE) clean
