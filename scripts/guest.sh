@@ -11,15 +11,14 @@ need_root check
 
 RUN=$(mkdir -p "$ROOT/var/lib/linux-quic/run" && mktemp -d "$ROOT/var/lib/linux-quic/run/XXXXXX")
 INNER=${RUN#"$ROOT"}
-cleanup() { rm -rf "$RUN"; }
-trap cleanup EXIT
+trap 'rm -rf "$RUN"' EXIT
 printf '%s\n' "$*" >"$RUN/command"
 printf '%s\n' "$TOP" >"$RUN/dir"
 
 accel=${QUIC_ACCEL:-$(cat "$CACHE/accel" 2>/dev/null || echo tcg)}
 cpus=${QUIC_CPUS:-2}
 machine=(-accel "$accel")
-[ "$accel" = tcg ] && machine=(-accel tcg,thread=multi)
+[ "$accel" = tcg ] && machine=(-accel "tcg,thread=multi")
 if [ -n "${QUIC_ICOUNT:-}" ]; then
 	cpus=1
 	machine=(-accel tcg -icount "shift=0,sleep=off")
@@ -40,6 +39,7 @@ exec qemu-system-x86_64 -machine q35 ${machine[*]} -cpu max -smp $cpus -m ${QUIC
 START
 
 status=0
+# shellcheck disable=SC2016 # the inner shell expands them
 timeout --foreground -k 5 "${QUIC_TIMEOUT:-900}" \
 	bash -c '. "$1"; in_root bash "$2"' bash "$TOP/scripts/lib.sh" "$INNER/start" </dev/null || status=$?
 [ -n "${QUIC_DMESG:-}" ] && cp "$RUN/dmesg" "$QUIC_DMESG" 2>/dev/null

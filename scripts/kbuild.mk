@@ -7,7 +7,7 @@
 #   make modules CLIPPY=1         with clippy, every warning an error
 #   make modules MO=/path         objects there; the checkout itself stays clean in any case
 
-quic-paths := $(shell bash -c '. scripts/lib.sh && echo "$$ROOT $$OUT $$KTREES/$$(cat $$CACHE/kernel-release 2>/dev/null)"')
+quic-paths = $(shell bash -c '. scripts/lib.sh && echo "$$ROOT $$OUT $$KTREES/$$(cat $$CACHE/kernel-release 2>/dev/null)"')
 QUIC_ROOT ?= $(word 1,$(quic-paths))
 QUIC_KDIR ?= $(word 3,$(quic-paths))
 

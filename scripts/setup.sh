@@ -35,6 +35,7 @@ host_packages() {
 # The Debian mirror this machine uses itself, so that a local mirror or a proxy is honoured.
 mirror() {
 	local site
+	# shellcheck disable=SC2016 # apt's own format
 	site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
 		grep -v security | head -n 1)
 	printf '%s\n' "$site"

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# All tests: style, the core on the host, the user-space side, the module in a guest, and other
+# implementations at the other end. check.sh NAME… runs only the named ones.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tally.sh"
+need_root check
+LOGS=$OUT/logs
+ONLY=("$@")
+export CARGO_TARGET_DIR=$OUT/target
+
+wanted() {
+	[ ${#ONLY[@]} = 0 ] && return 0
+	local name
+	for name in "${ONLY[@]}"; do [ "$name" = "$1" ] && return 0; done
+	return 1
+}
+run() { if wanted "$1"; then check "$@"; fi; }
+cargo_in() { local dir=$1; shift; in_root -w "$TOP/$dir" cargo "$@" --locked; }
+
+run style 'style: rustfmt, shellcheck, checkpatch, the house rules' "$TOP/scripts/style.sh"
+run module 'module: quic.ko, panic calls under the ceiling' make -C "$TOP" --no-print-directory modules
+run clippy-module 'module: clippy, warnings are errors' make -C "$TOP" --no-print-directory modules CLIPPY=1
+run host 'host: the core, simulations, another stack in process' cargo_in tools/testing/host test --release --workspace
+run clippy-host 'host: clippy, warnings are errors' \
+	cargo_in tools/testing/host clippy --release --workspace --all-targets -- -D warnings
+run tools 'tools: the library and the command quic' cargo_in tools test --release --workspace
+run clippy-tools 'tools: clippy, warnings are errors' cargo_in tools clippy --release --workspace --all-targets -- -D warnings
+run build-tools 'tools: release build' "$TOP/scripts/build-tools.sh"
+run compliance 'compliance: requirements of the RFCs cited and tested' "$TOP/scripts/compliance.sh" check
+run selftests 'guest: kselftests of the socket interface' "$TOP/scripts/guest-tests.sh" selftests
+run transfer 'guest: TLS transfers through the module, with the tools' "$TOP/scripts/guest-tests.sh" transfer
+run interop 'guest: a stranger at the other end' "$TOP/scripts/guest-tests.sh" interop
+tally
