@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Addresses: which ones bind and connect take on which socket, by table. */
+#include <arpa/inet.h>
+#include <net/if.h>
+
+#include "kselftest_harness.h"
+#include "quic_ksft.h"
+
+/* The port of rows that must not succeed; no one listens there. */
+#define PORT	4433
+
+struct row {
+	const char *what;
+	int socket_family;
+	bool v6only;
+	int family;		/* of the address; AF_UNSPEC is written as is */
+	const char *addr;
+	uint32_t scope;		/* -1: index of lo */
+	int len;		/* 0: natural length; else bytes passed */
+	int bind_ret;
+	int connect_ret;
+};
+
+#define V4LEN	((int)sizeof(struct sockaddr_in))
+#define V6LEN	((int)sizeof(struct sockaddr_in6))
+
+static const struct row rows[] = {
+	{ "v4 loopback", AF_INET, 0, AF_INET, "127.0.0.1", 0, 0, 0, 0 },
+	{ "v4 other loopback", AF_INET, 0, AF_INET, "127.1.2.3", 0, 0, 0, 0 },
+	{ "v4 any", AF_INET, 0, AF_INET, "0.0.0.0", 0, 0, 0, -EINVAL },
+	{ "v4 multicast", AF_INET, 0, AF_INET, "224.0.0.1", 0, 0, -EINVAL, -EINVAL },
+	{ "v4, too long is fine", AF_INET, 0, AF_INET, "127.0.0.1", 0, 64, 0, 0 },
+	{ "v4, one byte short", AF_INET, 0, AF_INET, "127.0.0.1", 0, V4LEN - 1,
+	  -EINVAL, -EINVAL },
+	{ "v4, family only", AF_INET, 0, AF_INET, "127.0.0.1", 0, 2, -EINVAL, -EINVAL },
+	{ "v4, half a family", AF_INET, 0, AF_INET, "127.0.0.1", 0, 1, -EINVAL, -EINVAL },
+	{ "v4, family zero", AF_INET, 0, AF_UNSPEC, NULL, 0, V4LEN, -EINVAL, 1 },
+	{ "v4, family unix", AF_INET, 0, AF_UNIX, NULL, 0, V4LEN, -EINVAL, -EINVAL },
+	{ "v6 address on v4", AF_INET, 0, AF_INET6, "::1", 0, 0, -EINVAL, -EINVAL },
+	{ "mapped address on v4", AF_INET, 0, AF_INET6, "::ffff:127.0.0.1", 0, 0,
+	  -EINVAL, -EINVAL },
+
+	{ "v6 loopback", AF_INET6, 0, AF_INET6, "::1", 0, 0, 0, 0 },
+	{ "v6 loopback, v6only", AF_INET6, 1, AF_INET6, "::1", 0, 0, 0, 0 },
+	{ "v6 loopback, a scope is ignored", AF_INET6, 0, AF_INET6, "::1", 77, 0, 0, 0 },
+	{ "v6 any", AF_INET6, 0, AF_INET6, "::", 0, 0, 0, -EINVAL },
+	{ "v6 multicast", AF_INET6, 0, AF_INET6, "ff02::1", -1, 0, -EINVAL, -EINVAL },
+	{ "v6 link local, no scope", AF_INET6, 0, AF_INET6, "fe80::1", 0, 0, -EINVAL, -EINVAL },
+	{ "v6 link local, no such device", AF_INET6, 0, AF_INET6, "fe80::1", 0x7fff, 0,
+	  -EINVAL, -EINVAL },
+	{ "v6, one byte short of RFC 2133", AF_INET6, 0, AF_INET6, "::1", 0, 23,
+	  -EINVAL, -EINVAL },
+	{ "v6, family only", AF_INET6, 0, AF_INET6, "::1", 0, 2, -EINVAL, -EINVAL },
+	{ "v6, family unix", AF_INET6, 0, AF_UNIX, NULL, 0, V6LEN, -EINVAL, -EINVAL },
+	{ "v4 address on v6", AF_INET6, 0, AF_INET, "127.0.0.1", 0, 0, 0, 0 },
+	{ "v4 address on v6only", AF_INET6, 1, AF_INET, "127.0.0.1", 0, 0, -EINVAL, -EINVAL },
+	{ "v4 multicast on v6", AF_INET6, 0, AF_INET, "224.0.0.1", 0, 0, -EINVAL, -EINVAL },
+	{ "mapped on v6", AF_INET6, 0, AF_INET6, "::ffff:127.0.0.1", 0, 0, 0, 0 },
+	{ "mapped on v6only", AF_INET6, 1, AF_INET6, "::ffff:127.0.0.1", 0, 0,
+	  -EINVAL, -EINVAL },
+	{ "mapped multicast on v6", AF_INET6, 0, AF_INET6, "::ffff:224.0.0.1", 0, 0,
+	  -EINVAL, -EINVAL },
+};
+
+static socklen_t make(const struct row *r, struct sockaddr_storage *ss, uint16_t port)
+{
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
+	struct sockaddr_in *in = (struct sockaddr_in *)ss;
+	socklen_t len = V6LEN;
+
+	memset(ss, 0, sizeof(*ss));
+	ss->ss_family = r->family;
+	if (r->family == AF_INET) {
+		in->sin_port = htons(port);
+		inet_pton(AF_INET, r->addr, &in->sin_addr);
+		len = V4LEN;
+	} else if (r->family == AF_INET6) {
+		in6->sin6_port = htons(port);
+		inet_pton(AF_INET6, r->addr, &in6->sin6_addr);
+		in6->sin6_scope_id = r->scope == (uint32_t)-1 ? if_nametoindex("lo") : r->scope;
+	}
+	return r->len ? (socklen_t)r->len : len;
+}
+
+static int open_socket(const struct row *r)
+{
+	int on = r->v6only;
+	int fd = socket(r->socket_family, SOCK_DGRAM, IPPROTO_QUIC);
+
+	if (fd >= 0 && r->socket_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+FIXTURE(addr) {
+	int fd;
+};
+
+FIXTURE_SETUP(addr)
+{
+	int ret = qk_setup();
+
+	self->fd = -1;
+	if (ret)
+		SKIP(return, "no QUIC sockets here: %s", strerror(-ret));
+}
+
+FIXTURE_TEARDOWN(addr)
+{
+	qk_close(&self->fd);
+}
+
+QUIC_TEST_F(addr, bind_by_table)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		int ret;
+
+		self->fd = open_socket(&rows[i]);
+		ASSERT_LE(0, self->fd);
+		len = make(&rows[i], &ss, 0);
+		ret = bind(self->fd, (struct sockaddr *)&ss, len) ? -errno : 0;
+		EXPECT_EQ(rows[i].bind_ret, ret) {
+			TH_LOG("%s", rows[i].what);
+		}
+		/* A refused address leaves the socket unbound, and usable. */
+		EXPECT_EQ(ret == 0, qk_port(self->fd) != 0) {
+			TH_LOG("%s", rows[i].what);
+		}
+		qk_close(&self->fd);
+	}
+}
+
+QUIC_TEST_F(addr, connect_by_table)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		int ret;
+
+		self->fd = open_socket(&rows[i]);
+		ASSERT_LE(0, self->fd);
+		len = make(&rows[i], &ss, PORT);
+		ret = connect(self->fd, (struct sockaddr *)&ss, len) ? -errno : 0;
+		if (rows[i].connect_ret == 1) {
+			/* AF_UNSPEC asks to disconnect, which is not offered. */
+			EXPECT_TRUE(ret == -EINVAL || ret == -EOPNOTSUPP) {
+				TH_LOG("%s: %d", rows[i].what, ret);
+			}
+		} else {
+			EXPECT_EQ(rows[i].connect_ret, ret) {
+				TH_LOG("%s", rows[i].what);
+			}
+		}
+		if (ret) {
+			char c;
+
+			EXPECT_EQ(-1, recv(self->fd, &c, 1, MSG_DONTWAIT));
+			EXPECT_EQ(ENOTCONN, errno) {
+				TH_LOG("%s: not closed any more", rows[i].what);
+			}
+		}
+		qk_close(&self->fd);
+	}
+}
+
+QUIC_TEST_F(addr, bad_pointers_are_faults)
+{
+	self->fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_QUIC);
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(-1, bind(self->fd, (struct sockaddr *)8, V4LEN));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-1, connect(self->fd, (struct sockaddr *)8, V4LEN));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-1, bind(self->fd, (struct sockaddr *)8, -1));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+QUIC_TEST_F(addr, an_address_of_another_host_cannot_be_bound)
+{
+	struct row r = { .family = AF_INET, .addr = "192.0.2.1" };
+	struct sockaddr_storage ss;
+	socklen_t len = make(&r, &ss, 0);
+
+	self->fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_QUIC);
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(-1, bind(self->fd, (struct sockaddr *)&ss, len));
+	EXPECT_EQ(EADDRNOTAVAIL, errno);
+}
+
+QUIC_TEST_F(addr, without_a_route_connect_says_so)
+{
+	struct row r = { .family = AF_INET, .addr = "192.0.2.1" };
+	struct sockaddr_storage ss;
+	socklen_t len = make(&r, &ss, PORT);
+
+	/* Only in a namespace of its own is it sure that there is no route. */
+	if (getuid())
+		SKIP(return, "needs a network namespace");
+	self->fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_QUIC);
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(-1, connect(self->fd, (struct sockaddr *)&ss, len));
+	EXPECT_TRUE(errno == ENETUNREACH || errno == EHOSTUNREACH) {
+		TH_LOG("errno %d", errno);
+	}
+	len = make(&(struct row){ .family = AF_INET, .addr = "127.0.0.1" }, &ss, PORT);
+	EXPECT_EQ(0, connect(self->fd, (struct sockaddr *)&ss, len)) {
+		TH_LOG("the failed connect left something behind");
+	}
+}
+
+QUIC_TEST_F(addr, a_mapped_address_is_shown_as_ipv4)
+{
+	struct row r = { .family = AF_INET6, .addr = "::ffff:127.0.0.1" };
+	struct sockaddr_storage ss;
+	socklen_t len = make(&r, &ss, PORT);
+
+	self->fd = socket(AF_INET6, SOCK_DGRAM, IPPROTO_QUIC);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, connect(self->fd, (struct sockaddr *)&ss, len));
+	len = sizeof(ss);
+	memset(&ss, 0, sizeof(ss));
+	ASSERT_EQ(0, getpeername(self->fd, (struct sockaddr *)&ss, &len));
+	EXPECT_EQ(AF_INET, ss.ss_family);
+	EXPECT_EQ(V4LEN, (int)len);
+	EXPECT_EQ(htonl(INADDR_LOOPBACK), ((struct sockaddr_in *)&ss)->sin_addr.s_addr);
+	len = sizeof(ss);
+	ASSERT_EQ(0, getsockname(self->fd, (struct sockaddr *)&ss, &len));
+	EXPECT_EQ(AF_INET, ss.ss_family);
+	EXPECT_EQ(V4LEN, (int)len);
+}
+
+TEST_HARNESS_MAIN

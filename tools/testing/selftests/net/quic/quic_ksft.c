@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Environment, sockets and options for the QUIC selftests. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "quic_ksft.h"
+
+/* Time that CALIBRATION_ROUNDS take on a slow machine without emulation. */
+#define CALIBRATION_NS		8000000
+#define CALIBRATION_ROUNDS	4000000
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/*
+ * How many times slower than a usual machine this one is, at least 1.  An
+ * emulated guest gives about 10 to 50.  QUIC_KSFT_SCALE overrides it.
+ */
+unsigned int qk_scale(void)
+{
+	static unsigned int scale;
+	static uint64_t sink;	/* keeps the compiler from dropping the loop */
+	const char *env = getenv("QUIC_KSFT_SCALE");
+	uint64_t x = 1;
+	int64_t spent;
+	unsigned int i;
+
+	if (scale)
+		return scale;
+	if (env && atoi(env) > 0) {
+		scale = atoi(env);
+		return scale;
+	}
+	spent = now_ns();
+	for (i = 0; i < CALIBRATION_ROUNDS; i++)
+		x = (x ^ x >> 29) * 6364136223846793005u + 1442695040888963407u;
+	sink += x;
+	spent = now_ns() - spent;
+	scale = 1 + spent / CALIBRATION_NS;
+	if (scale > 60)
+		scale = 60;
+	return scale;
+}
+
+int64_t qk_now_ms(void)
+{
+	return now_ns() / 1000000;
+}
+
+/* Longest wait for one event. */
+int qk_wait_ms(void)
+{
+	return 5000 * qk_scale();
+}
+
+/* Longest run of one test. */
+int qk_test_seconds(void)
+{
+	return 60 * qk_scale();
+}
+
+static int loopback_up(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	ifr.ifr_flags = IFF_UP | IFF_LOOPBACK;
+	if (ioctl(fd, SIOCSIFFLAGS, &ifr))
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/*
+ * Give the test a network namespace of its own, so that ports and counters are
+ * private, and check that QUIC is there.  Without the right to do so the test
+ * runs in the namespace it was started in.
+ */
+int qk_setup(void)
+{
+	int fd, ret;
+
+	if (unshare(CLONE_NEWNET) == 0) {
+		ret = loopback_up();
+		if (ret)
+			return ret;
+	}
+	fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_QUIC);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+/* Value of a line of /proc/net/quic/snmp of this namespace. */
+int64_t qk_snmp(const char *name)
+{
+	int64_t found = -ENOENT;
+	char line[128], key[64];
+	int64_t value;
+	FILE *f = fopen("/proc/thread-self/net/quic/snmp", "r");
+
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%63s %" SCNd64, key, &value) == 2 && !strcmp(key, name))
+			found = value;
+	}
+	fclose(f);
+	return found;
+}
+
+/* Whether a line of /proc/net/quic/@file contains @text. */
+bool qk_listed(const char *file, const char *text)
+{
+	bool found = false;
+	char path[64], line[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/thread-self/net/quic/%s", file);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f))
+		found = found || strstr(line, text);
+	fclose(f);
+	return found;
+}
+
+int qk_socket(enum qk_family family, int type)
+{
+	int fd = socket(family == QK_V4 ? AF_INET : AF_INET6, type ? type : SOCK_DGRAM,
+			IPPROTO_QUIC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, uint16_t port)
+{
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
+	struct sockaddr_in *in = (struct sockaddr_in *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (family == QK_V4) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+		in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		return sizeof(*in);
+	}
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(port);
+	inet_pton(AF_INET6, family == QK_V6 ? "::1" : "::ffff:127.0.0.1", &in6->sin6_addr);
+	return sizeof(*in6);
+}
+
+/* Local port in host order, 0 if there is none. */
+uint16_t qk_port(int fd)
+{
+	struct sockaddr_storage ss = { };
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len))
+		return 0;
+	if (ss.ss_family == AF_INET)
+		return ntohs(((struct sockaddr_in *)&ss)->sin_port);
+	return ntohs(((struct sockaddr_in6 *)&ss)->sin6_port);
+}
+
+int qk_bind_loopback(int fd, enum qk_family family)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = qk_loopback(&ss, family, 0);
+
+	return bind(fd, (struct sockaddr *)&ss, len) ? -errno : 0;
+}
+
+int qk_set(int fd, int opt, const void *val, socklen_t len)
+{
+	return setsockopt(fd, SOL_QUIC, opt, val, len) ? -errno : 0;
+}
+
+int qk_get(int fd, int opt, void *val, socklen_t *len)
+{
+	return getsockopt(fd, SOL_QUIC, opt, val, len) ? -errno : 0;
+}
+
+int qk_event(int fd, uint8_t type, uint8_t on)
+{
+	struct quic_event_option opt = { .type = type, .on = on };
+
+	return qk_set(fd, QUIC_SOCKOPT_EVENT, &opt, sizeof(opt));
+}
+
+int qk_events(int fd, uint32_t mask)
+{
+	int ret = 0;
+	uint8_t i;
+
+	for (i = QUIC_EVENT_NONE + 1; i < QUIC_EVENT_MAX && !ret; i++) {
+		if (mask & (1u << i))
+			ret = qk_event(fd, i, 1);
+	}
+	return ret;
+}
+
+static int apply(int fd, const char *alpn, const struct quic_transport_param *param,
+		 const struct quic_config *config, uint32_t events)
+{
+	int ret = 0;
+
+	if (alpn)
+		ret = qk_set(fd, QUIC_SOCKOPT_ALPN, alpn, strlen(alpn));
+	if (!ret && param)
+		ret = qk_set(fd, QUIC_SOCKOPT_TRANSPORT_PARAM, param, sizeof(*param));
+	if (!ret && config)
+		ret = qk_set(fd, QUIC_SOCKOPT_CONFIG, config, sizeof(*config));
+	return ret ? ret : qk_events(fd, events);
+}
+
+int qk_listen(const struct qk_opts *opts)
+{
+	int fd = qk_socket(opts->family, opts->type);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = qk_bind_loopback(fd, opts->family);
+	if (!ret)
+		ret = apply(fd, opts->alpn, opts->server_param, opts->server_config,
+			    opts->server_events);
+	if (!ret && listen(fd, 16))
+		ret = -errno;
+	if (ret)
+		close(fd);
+	return ret ? ret : fd;
+}
+
+int qk_connect(const struct qk_opts *opts, uint16_t port)
+{
+	int fd = qk_socket(opts->family, opts->type);
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	len = qk_loopback(&ss, opts->family, port);
+	ret = apply(fd, opts->alpn, opts->client_param, opts->client_config,
+		    opts->client_events);
+	if (!ret && connect(fd, (struct sockaddr *)&ss, len))
+		ret = -errno;
+	if (ret)
+		close(fd);
+	return ret ? ret : fd;
+}
+
+/* Wait for a client and accept it. */
+int qk_accept(int listener)
+{
+	int ret = qk_wait(listener, POLLIN);
+	int fd;
+
+	if (ret < 0)
+		return ret;
+	fd = accept(listener, NULL, NULL);
+	return fd < 0 ? -errno : fd;
+}
+
+void qk_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
