@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A double-ended queue whose growth may fail.
+//!
+//! Items live in chunks of a fixed size, so that growing moves none of them and no allocation is
+//! large.  One emptied chunk is kept for reuse: a queue in steady use does not allocate.
+
+#![forbid(unsafe_code)]
+
+use crate::mem::{
+    AllocError,
+    PushError,
+    Vec, //
+};
+use core::fmt;
+
+type Chunk<T> = Vec<Option<T>>;
+
+/// A queue with access at both ends and by position.
+pub struct Deque<T> {
+    // INVARIANT: every chunk has `CHUNK` slots; the items are in the slots `head..head + len`
+    // counted across the chunks, all others are `None`; `head < CHUNK`; the last chunk holds an
+    // item.
+    chunks: Vec<Chunk<T>>,
+    head: usize,
+    len: usize,
+    spare: Option<Chunk<T>>,
+}
+
+impl<T> Deque<T> {
+    // A power of two (so that positions split by shift), about 1 KiB, at most 32 items.
+    const CHUNK: usize = match size_of::<Option<T>>() {
+        0..=32 => 32,
+        33..=64 => 16,
+        65..=128 => 8,
+        _ => 4,
+    };
+
+    /// Returns an empty queue; allocates nothing.
+    pub const fn new() -> Self {
+        Self {
+            chunks: Vec::new(),
+            head: 0,
+            len: 0,
+            spare: None,
+        }
+    }
+
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True when there is no item.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends an item.  Without memory it comes back and the queue is as it was.
+    pub fn push_back(&mut self, item: T) -> Result<(), PushError<T>> {
+        let position = self.head.saturating_add(self.len);
+        let (chunk, _) = Self::split(position);
+        if chunk >= self.chunks.len() {
+            match self.new_chunk() {
+                Ok(chunk) => {
+                    if let Err(PushError(chunk)) = self.chunks.try_push(chunk) {
+                        self.spare = Some(chunk);
+                        return Err(PushError(item));
+                    }
+                }
+                Err(AllocError) => return Err(PushError(item)),
+            }
+        }
+        match self.slot_mut(position) {
+            Some(slot) => *slot = Some(item),
+            None => return Err(PushError(item)),
+        }
+        self.len = self.len.saturating_add(1);
+        Ok(())
+    }
+
+    /// Puts an item before the first.  Without memory it comes back and the queue is as it was.
+    pub fn push_front(&mut self, item: T) -> Result<(), PushError<T>> {
+        let mut head = self.head;
+        if head == 0 {
+            match self.new_chunk() {
+                Ok(chunk) => {
+                    if let Err(PushError(chunk)) = self.chunks.try_insert(0, chunk) {
+                        self.spare = Some(chunk);
+                        return Err(PushError(item));
+                    }
+                }
+                Err(AllocError) => return Err(PushError(item)),
+            }
+            head = Self::CHUNK;
+        }
+        self.head = head.saturating_sub(1);
+        match self.slot_mut(self.head) {
+            Some(slot) => *slot = Some(item),
+            None => return Err(PushError(item)),
+        }
+        self.len = self.len.saturating_add(1);
+        Ok(())
+    }
+
+    /// Removes the first item.
+    pub fn pop_front(&mut self) -> Option<T> {
+        if self.len == 0 {
+            return None;
+        }
+        let item = self.slot_mut(self.head)?.take();
+        self.len = self.len.saturating_sub(1);
+        self.head = self.head.saturating_add(1);
+        if self.head >= Self::CHUNK || self.len == 0 {
+            self.head = if self.len == 0 {
+                0
+            } else {
+                self.head.saturating_sub(Self::CHUNK)
+            };
+            self.spare = self.chunks.remove(0);
+        }
+        item
+    }
+
+    /// Removes the last item.
+    pub fn pop_back(&mut self) -> Option<T> {
+        let last = self.len.checked_sub(1)?;
+        let position = self.head.saturating_add(last);
+        let item = self.slot_mut(position)?.take();
+        self.len = last;
+        let (_, slot) = Self::split(position);
+        if slot == 0 || last == 0 {
+            self.spare = self.chunks.pop();
+        }
+        if last == 0 {
+            self.head = 0;
+        }
+        item
+    }
+
+    /// The first item.
+    pub fn front(&self) -> Option<&T> {
+        self.get(0)
+    }
+
+    /// The first item, to be changed in place.
+    pub fn front_mut(&mut self) -> Option<&mut T> {
+        self.get_mut(0)
+    }
+
+    /// The last item.
+    pub fn back(&self) -> Option<&T> {
+        self.get(self.len.checked_sub(1)?)
+    }
+
+    /// The last item, to be changed in place.
+    pub fn back_mut(&mut self) -> Option<&mut T> {
+        self.get_mut(self.len.checked_sub(1)?)
+    }
+
+    /// The item at position `index`, counted from the front.
+    pub fn get(&self, index: usize) -> Option<&T> {
+        let (chunk, slot) = Self::split(self.head.checked_add(index)?);
+        self.chunks.get(chunk)?.get(slot)?.as_ref()
+    }
+
+    /// The item at position `index`, to be changed in place.
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        self.slot_mut(self.head.checked_add(index)?)?.as_mut()
+    }
+
+    /// The items from front to back.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.chunks.iter().flat_map(|chunk| chunk.iter().flatten())
+    }
+
+    /// The items from front to back, to be changed in place.
+    pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> {
+        let chunks = self.chunks.iter_mut();
+        chunks.flat_map(|chunk| chunk.iter_mut().flatten())
+    }
+
+    /// The items from position `index` on.
+    pub fn iter_from(&self, index: usize) -> impl DoubleEndedIterator<Item = &T> {
+        let (chunk, slot) = Self::split(self.head.saturating_add(index));
+        let head = self.chunks.get(chunk).and_then(|chunk| chunk.get(slot..));
+        let tail = self.chunks.get(chunk.saturating_add(1)..);
+        let tail = tail.unwrap_or_default().iter();
+        let slots = head
+            .unwrap_or_default()
+            .iter()
+            .chain(tail.flat_map(|chunk| chunk.iter()));
+        slots.flatten()
+    }
+
+    /// Keeps the first `len` items.
+    pub fn truncate(&mut self, len: usize) {
+        while self.len > len {
+            self.pop_back();
+        }
+    }
+
+    /// Removes all items and gives the memory back.
+    pub fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Splits a position across all slots into a chunk and a slot in it.
+    fn split(position: usize) -> (usize, usize) {
+        let mask = Self::CHUNK.saturating_sub(1);
+        (
+            position.wrapping_shr(Self::CHUNK.trailing_zeros()),
+            position & mask,
+        )
+    }
+
+    fn slot_mut(&mut self, position: usize) -> Option<&mut Option<T>> {
+        let (chunk, slot) = Self::split(position);
+        self.chunks.get_mut(chunk)?.get_mut(slot)
+    }
+
+    fn new_chunk(&mut self) -> Result<Chunk<T>, AllocError> {
+        if let Some(chunk) = self.spare.take() {
+            return Ok(chunk);
+        }
+        let mut chunk = Vec::try_with_capacity(Self::CHUNK)?;
+        while chunk.len() < Self::CHUNK {
+            chunk.try_push(None)?;
+        }
+        Ok(chunk)
+    }
+}
+
+impl<T> Default for Deque<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Deque<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mem::fail;
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        PushBack(u16),
+        PushFront(u16),
+        PopBack,
+        PopFront,
+        Truncate(usize),
+        Set(usize, u16),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            6 => any::<u16>().prop_map(Op::PushBack),
+            3 => any::<u16>().prop_map(Op::PushFront),
+            2 => Just(Op::PopBack),
+            4 => Just(Op::PopFront),
+            1 => (0..80usize).prop_map(Op::Truncate),
+            1 => (0..80usize, any::<u16>()).prop_map(|(at, value)| Op::Set(at, value)),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(crate::common::test_config(200))]
+
+        #[test]
+        fn it_does_what_the_standard_queue_does(ops in proptest::collection::vec(op(), 0..400)) {
+            // An item of 40 bytes makes small chunks.
+            let mut queue = Deque::<(u16, [u64; 4])>::new();
+            let mut model = VecDeque::new();
+            for op in ops {
+                match op {
+                    Op::PushBack(value) => {
+                        queue.push_back((value, [0; 4])).unwrap();
+                        model.push_back(value);
+                    }
+                    Op::PushFront(value) => {
+                        queue.push_front((value, [0; 4])).unwrap();
+                        model.push_front(value);
+                    }
+                    Op::PopBack => {
+                        prop_assert_eq!(queue.pop_back().map(|item| item.0), model.pop_back());
+                    }
+                    Op::PopFront => {
+                        prop_assert_eq!(queue.pop_front().map(|item| item.0), model.pop_front());
+                    }
+                    Op::Truncate(len) => {
+                        queue.truncate(len);
+                        model.truncate(len);
+                    }
+                    Op::Set(at, value) => {
+                        let ours = queue.get_mut(at).map(|item| item.0 = value);
+                        let theirs = model.get_mut(at).map(|item| *item = value);
+                        prop_assert_eq!(ours, theirs);
+                    }
+                }
+                prop_assert_eq!(queue.len(), model.len());
+                prop_assert!(queue.iter().map(|item| item.0).eq(model.iter().copied()));
+                prop_assert_eq!(queue.front().map(|item| item.0), model.front().copied());
+                prop_assert_eq!(queue.back().map(|item| item.0), model.back().copied());
+                let half = model.len() / 2;
+                prop_assert!(queue.iter_from(half).map(|item| item.0)
+                    .eq(model.range(half..).copied()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_queue_in_steady_use_does_not_allocate() {
+        let mut queue = Deque::new();
+        for value in 0..40u64 {
+            queue.push_back(value).unwrap();
+        }
+        for value in 0..40 {
+            queue.pop_front();
+            queue.push_back(value).unwrap();
+        }
+        fail::off();
+        for value in 0..1_000 {
+            queue.pop_front();
+            queue.push_back(value).unwrap();
+        }
+        assert_eq!(fail::count(), 0);
+    }
+
+    #[test]
+    fn without_memory_the_item_comes_back() {
+        for nr in 0..2 {
+            let mut queue = Deque::new();
+            fail::after(nr);
+            assert_eq!(queue.push_back(1u64), Err(PushError(1)));
+            assert_eq!(queue.push_front(2), Ok(()));
+            fail::off();
+            assert!(queue.iter().eq(&[2]));
+        }
+    }
+}

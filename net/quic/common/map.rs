@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A sorted map whose growth may fail.
+//!
+//! Entries live in sorted leaves of a bounded size, and the leaves in a sorted spine: finding is
+//! two binary searches, inserting moves at most one leaf's worth of entries, appending at the end
+//! moves none, and no allocation is larger than a leaf or the spine of pointers.  Leaves are never
+//! empty.
+
+#![forbid(unsafe_code)]
+
+use crate::mem::{
+    AllocError,
+    PushError,
+    Vec, //
+};
+use core::cmp::Ordering;
+use core::fmt;
+
+type Leaf<K, V> = Vec<(K, V)>;
+
+/// A map from `K` to `V` in the order of the keys.
+pub struct OrdMap<K, V> {
+    // INVARIANT: no leaf is empty; the keys ascend within and across the leaves.
+    spine: Vec<Leaf<K, V>>,
+    len: usize,
+}
+
+/// Where an entry is, or belongs.
+#[derive(Clone, Copy)]
+struct Slot {
+    leaf: usize,
+    index: usize,
+}
+
+impl<K: Ord + Copy, V> OrdMap<K, V> {
+    // A leaf is at most about 2 KiB, so that it is a small allocation in any context, and at most
+    // 64 entries, so that moving them stays cheap.
+    const LEAF: usize = match 2048usize.checked_div(size_of::<(K, V)>()) {
+        None => 64,
+        Some(n) if n > 64 => 64,
+        Some(n) if n < 4 => 4,
+        Some(n) => n,
+    };
+
+    /// Returns an empty map; allocates nothing.
+    pub const fn new() -> Self {
+        Self {
+            spine: Vec::new(),
+            len: 0,
+        }
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True when there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        let slot = self.find(key).ok()?;
+        let (_, value) = self.spine.get(slot.leaf)?.get(slot.index)?;
+        Some(value)
+    }
+
+    /// The value of `key`, to be changed in place.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        let slot = self.find(key).ok()?;
+        let (_, value) = self.spine.get_mut(slot.leaf)?.get_mut(slot.index)?;
+        Some(value)
+    }
+
+    /// True when there is an entry for `key`.
+    pub fn contains_key(&self, key: &K) -> bool {
+        self.find(key).is_ok()
+    }
+
+    /// Sets the value of `key` and returns the one before.  Without memory the value comes back
+    /// and the map is as it was.
+    pub fn insert(&mut self, key: K, value: V) -> Result<Option<V>, PushError<V>> {
+        match self.find(&key) {
+            Ok(slot) => match self.entry_mut(slot) {
+                Some((_, old)) => Ok(Some(core::mem::replace(old, value))),
+                None => Err(PushError(value)),
+            },
+            Err(slot) => {
+                let Ok(slot) = self.make_room(slot) else {
+                    return Err(PushError(value));
+                };
+                match self.spine.get_mut(slot.leaf) {
+                    Some(leaf) => match leaf.try_insert(slot.index, (key, value)) {
+                        Ok(()) => {
+                            self.len = self.len.saturating_add(1);
+                            Ok(None)
+                        }
+                        Err(PushError((_, value))) => {
+                            // A leaf added by `make_room` may be empty.
+                            self.drop_leaf_if_empty(slot.leaf);
+                            Err(PushError(value))
+                        }
+                    },
+                    None => Err(PushError(value)),
+                }
+            }
+        }
+    }
+
+    /// Removes the entry of `key` and returns its value.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        let slot = self.find(key).ok()?;
+        self.remove_slot(slot).map(|(_, value)| value)
+    }
+
+    /// The entry with the smallest key.
+    pub fn first(&self) -> Option<(K, &V)> {
+        self.spine
+            .first()?
+            .first()
+            .map(|(key, value)| (*key, value))
+    }
+
+    /// The entry with the largest key.
+    pub fn last(&self) -> Option<(K, &V)> {
+        self.spine.last()?.last().map(|(key, value)| (*key, value))
+    }
+
+    /// The entry with the smallest key, its value to be changed in place.
+    pub fn first_mut(&mut self) -> Option<(K, &mut V)> {
+        let (key, value) = self.spine.first_mut()?.first_mut()?;
+        Some((*key, value))
+    }
+
+    /// The entry with the largest key, its value to be changed in place.
+    pub fn last_mut(&mut self) -> Option<(K, &mut V)> {
+        let (key, value) = self.spine.last_mut()?.last_mut()?;
+        Some((*key, value))
+    }
+
+    /// Removes the entry with the smallest key.
+    pub fn pop_first(&mut self) -> Option<(K, V)> {
+        self.remove_slot(Slot { leaf: 0, index: 0 })
+    }
+
+    /// Removes the entry with the largest key.
+    pub fn pop_last(&mut self) -> Option<(K, V)> {
+        let leaf = self.spine.len().checked_sub(1)?;
+        let index = self.spine.get(leaf)?.len().checked_sub(1)?;
+        self.remove_slot(Slot { leaf, index })
+    }
+
+    /// The entry with the largest key that is at most `key`.
+    pub fn floor(&self, key: &K) -> Option<(K, &V)> {
+        let slot = match self.find(key) {
+            Ok(slot) => slot,
+            Err(slot) => self.before(slot)?,
+        };
+        let (key, value) = self.spine.get(slot.leaf)?.get(slot.index)?;
+        Some((*key, value))
+    }
+
+    /// The entry with the smallest key that is at least `key`.
+    pub fn ceiling(&self, key: &K) -> Option<(K, &V)> {
+        self.range(*key).next()
+    }
+
+    /// The entries in the order of the keys.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (K, &V)> {
+        let entries = self.spine.iter().flat_map(|leaf| leaf.iter());
+        entries.map(|(key, value)| (*key, value))
+    }
+
+    /// The entries in the order of the keys, their values to be changed in place.
+    pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (K, &mut V)> {
+        let entries = self.spine.iter_mut().flat_map(|leaf| leaf.iter_mut());
+        entries.map(|(key, value)| (*key, value))
+    }
+
+    /// The entries whose keys are at least `from`.
+    pub fn range(&self, from: K) -> impl DoubleEndedIterator<Item = (K, &V)> {
+        let slot = self.find(&from).unwrap_or_else(|slot| slot);
+        let head = self.spine.get(slot.leaf);
+        let head = head
+            .and_then(|leaf| leaf.get(slot.index..))
+            .unwrap_or_default();
+        let tail = self
+            .spine
+            .get(slot.leaf.saturating_add(1)..)
+            .unwrap_or_default();
+        let entries = head.iter().chain(tail.iter().flat_map(|leaf| leaf.iter()));
+        entries.map(|(key, value)| (*key, value))
+    }
+
+    /// The entries whose keys are at least `from`, their values to be changed in place.
+    pub fn range_mut(&mut self, from: K) -> impl DoubleEndedIterator<Item = (K, &mut V)> {
+        let slot = self.find(&from).unwrap_or_else(|slot| slot);
+        let leaves = self.spine.get_mut(slot.leaf..).unwrap_or_default();
+        let (head, tail) = match leaves.split_first_mut() {
+            Some((head, tail)) => (head.get_mut(slot.index..).unwrap_or_default(), tail),
+            None => Default::default(),
+        };
+        let entries = head
+            .iter_mut()
+            .chain(tail.iter_mut().flat_map(|leaf| leaf.iter_mut()));
+        entries.map(|(key, value)| (*key, value))
+    }
+
+    /// Removes the entries with `from <= key < to`, in order, and hands each to `sink`.
+    pub fn remove_range(&mut self, from: K, to: K, mut sink: impl FnMut(K, V)) {
+        loop {
+            let slot = self.find(&from).unwrap_or_else(|slot| slot);
+            let slot = self.settle(slot);
+            match self
+                .spine
+                .get(slot.leaf)
+                .and_then(|leaf| leaf.get(slot.index))
+            {
+                Some((key, _)) if *key < to => {}
+                _ => return,
+            }
+            if let Some((key, value)) = self.remove_slot(slot) {
+                sink(key, value);
+            }
+        }
+    }
+
+    /// Keeps the entries for which `keep` says so.
+    pub fn retain(&mut self, mut keep: impl FnMut(K, &mut V) -> bool) {
+        let mut leaf = self.spine.len();
+        while let Some(at) = leaf.checked_sub(1) {
+            leaf = at;
+            let mut index = self.spine.get(at).map_or(0, |leaf| leaf.len());
+            while let Some(below) = index.checked_sub(1) {
+                index = below;
+                let entry = self.spine.get_mut(at).and_then(|leaf| leaf.get_mut(index));
+                let gone = entry.is_some_and(|(key, value)| !keep(*key, value));
+                if gone {
+                    self.take(Slot { leaf: at, index });
+                }
+            }
+            self.drop_leaf_if_empty(at);
+            self.merge(at);
+        }
+    }
+
+    /// Removes all entries.
+    pub fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Finds where `key` is, or where it belongs: in an existing leaf whenever there is one.
+    fn find(&self, key: &K) -> Result<Slot, Slot> {
+        let leaf = match self.spine.last().and_then(|leaf| leaf.first()) {
+            // Most often the newest entries are asked for.
+            Some((first, _)) if first <= key => self.spine.len().saturating_sub(1),
+            _ => self
+                .spine
+                .partition_point(|leaf| leaf.first().is_some_and(|(first, _)| first <= key))
+                .saturating_sub(1),
+        };
+        let entries = self.spine.get(leaf).map_or(&[][..], |leaf| leaf);
+        match entries.last().map(|(last, _)| last.cmp(key)) {
+            Some(Ordering::Less) => Err(Slot {
+                leaf,
+                index: entries.len(),
+            }),
+            _ => match entries.binary_search_by(|(probe, _)| probe.cmp(key)) {
+                Ok(index) => Ok(Slot { leaf, index }),
+                Err(index) => Err(Slot { leaf, index }),
+            },
+        }
+    }
+
+    /// Moves a position behind the end of a leaf to the start of the next.
+    fn settle(&self, slot: Slot) -> Slot {
+        match self.spine.get(slot.leaf) {
+            Some(leaf) if slot.index >= leaf.len() => Slot {
+                leaf: slot.leaf.saturating_add(1),
+                index: 0,
+            },
+            _ => slot,
+        }
+    }
+
+    fn before(&self, slot: Slot) -> Option<Slot> {
+        if let Some(index) = slot.index.checked_sub(1) {
+            return Some(Slot { index, ..slot });
+        }
+        let leaf = slot.leaf.checked_sub(1)?;
+        let index = self.spine.get(leaf)?.len().checked_sub(1)?;
+        Some(Slot { leaf, index })
+    }
+
+    fn entry_mut(&mut self, slot: Slot) -> Option<&mut (K, V)> {
+        self.spine.get_mut(slot.leaf)?.get_mut(slot.index)
+    }
+
+    /// Splits or adds a leaf when the one at `slot` is full; says where the entry goes then.
+    fn make_room(&mut self, slot: Slot) -> Result<Slot, AllocError> {
+        let len = match self.spine.get(slot.leaf) {
+            None => {
+                self.spine.try_push(Vec::new())?;
+                return Ok(slot);
+            }
+            Some(leaf) => leaf.len(),
+        };
+        if len < Self::LEAF {
+            return Ok(slot);
+        }
+        let next = slot.leaf.saturating_add(1);
+        // Behind the last leaf nothing moves: appended entries fill their leaves.
+        if slot.index == len && next == self.spine.len() {
+            self.spine.try_push(Vec::new())?;
+            return Ok(Slot {
+                leaf: next,
+                index: 0,
+            });
+        }
+        let half = len / 2;
+        self.spine.try_reserve(1)?;
+        let Some(leaf) = self.spine.get_mut(slot.leaf) else {
+            return Err(AllocError);
+        };
+        let tail = leaf.split_off_tail(half)?;
+        self.spine.try_insert(next, tail)?;
+        Ok(match slot.index.checked_sub(half) {
+            Some(index) if index > 0 => Slot { leaf: next, index },
+            _ => slot,
+        })
+    }
+
+    fn remove_slot(&mut self, slot: Slot) -> Option<(K, V)> {
+        let entry = self.take(slot)?;
+        self.drop_leaf_if_empty(slot.leaf);
+        self.merge(slot.leaf);
+        if let Some(before) = slot.leaf.checked_sub(1) {
+            self.merge(before);
+        }
+        Some(entry)
+    }
+
+    fn take(&mut self, slot: Slot) -> Option<(K, V)> {
+        let entry = self.spine.get_mut(slot.leaf)?.remove(slot.index)?;
+        self.len = self.len.saturating_sub(1);
+        Some(entry)
+    }
+
+    fn drop_leaf_if_empty(&mut self, leaf: usize) {
+        if self.spine.get(leaf).is_some_and(|leaf| leaf.is_empty()) {
+            self.spine.remove(leaf);
+        }
+    }
+
+    /// Joins a leaf that got small with the next one, so that sparse removal frees memory.
+    fn merge(&mut self, at: usize) {
+        let next = at.saturating_add(1);
+        let (Some(left), Some(right)) = (self.spine.get(at), self.spine.get(next)) else {
+            return;
+        };
+        let extra = right.len();
+        if left.len() > Self::LEAF / 4 || extra > Self::LEAF / 4 {
+            return;
+        }
+        let reserved = self.spine.get_mut(at).map(|leaf| leaf.try_reserve(extra));
+        if !matches!(reserved, Some(Ok(()))) {
+            return;
+        }
+        let Some(right) = self.spine.remove(next) else {
+            return;
+        };
+        if let Some(left) = self.spine.get_mut(at) {
+            for entry in right {
+                // Reserved above, so nothing is lost here.
+                let _ = left.push_within_capacity(entry);
+            }
+        }
+    }
+}
+
+impl<K: Ord + Copy, V> Default for OrdMap<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K: Ord + Copy + fmt::Debug, V: fmt::Debug> fmt::Debug for OrdMap<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

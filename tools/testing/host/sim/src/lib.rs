@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Connections of the core on a simulated network under a virtual clock.
+//!
+//! Nothing here reads a clock or the system's randomness: a scenario is a function of its seed, so
+//! a failing seed that a test prints fails again with `SIM_SEED=<seed>`.
+//!
+//! [`net`] is the network, [`world`] moves time and packets, [`node`] turns core connections into
+//! nodes with a scripted handshake ([`tls`]) and applications ([`app`]).
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod net;
+pub mod rng;
