@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# guest-tests.sh NAME: runs scripts/guest/NAME.sh in a guest with the module of this checkout staged.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+need_root check
+[ -e "$OUT/module/quic.ko" ] || die "quic.ko has not been built" "Run: make modules"
+"$TOP/scripts/stage-modules.sh"
+exec "$TOP/scripts/guest.sh" "OUT=$OUT bash scripts/guest/$1.sh"

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# bench.sh MODE, in the guest: one table of all contenders in this boot. MODE is icount (nanoseconds are instructions)
+# or real. The method is that of Documentation/networking/quic.rst, "Performance".
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+mode=$1
+bench=$OUT/bench/bench
+bytes=$((16 << 20)) trips=500
+[ "$mode" = icount ] || trips=2000
+install_module
+modprobe tls
+ip link set lo mtu 1500
+
+unit='instructions'
+[ "$mode" = icount ] || unit='nanoseconds'
+
+row() { # row NAME PROTOCOL OFFLOADS WRITE-SIZE
+	local bulk='-' rr='-' out
+	ethtool -K lo tso "$3" gso "$3" gro "$3" >/dev/null 2>&1 || true
+	if out=$("$bench" "$2" bulk "$bytes" "$4" 2>&1); then bulk=${out##* }; else note "$2 bulk: $out"; fi
+	if [ "$4" = 4096 ]; then
+		if out=$("$bench" "$2" rr "$trips" 1024 2>&1); then rr=${out##* }; rr=${rr%.*}; else note "$2 rr: $out"; fi
+	fi
+	printf '%-34s %22s %26s\n' "$1" "$bulk" "$rr"
+}
+note() { printf '# %s\n' "$*"; }
+
+printf '%-34s %22s %26s\n' contender "bulk, $unit/byte" "1 KiB round trip, $unit"
+row 'TCP, offloads on, 4 KiB writes' tcp on 4096
+row 'TCP, offloads off, 4 KiB writes' tcp off 4096
+row 'kTLS AES-128-GCM, on, 4 KiB' ktls on 4096
+row 'kTLS AES-128-GCM, off, 4 KiB' ktls off 4096
+row 'kTLS AES-128-GCM, on, 64 KiB' ktls on 65536
+row 'QUIC AES-128-GCM, on, 4 KiB' quic on 4096
+row 'QUIC AES-128-GCM, off, 4 KiB' quic off 4096
+row 'QUIC AES-128-GCM, on, 64 KiB' quic on 65536

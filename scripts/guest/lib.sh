@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0
+# Shared by what runs in the guest: the module, the two network namespaces, certificates, waiting.
+# shellcheck shell=bash
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# OUT, the build folder of this checkout, is given by the script on the host.
+: "${OUT:?is set by the scripts on the host}"
+export TOP
+QUIC=$OUT/target/release/quic
+SERVER4=10.9.0.1 CLIENT4=10.9.0.2 SERVER6=fd00:9::1 CLIENT6=fd00:9::2
+export QUIC SERVER4 CLIENT4 SERVER6 CLIENT6
+
+# Puts the staged modules in place; the module itself is then loaded by the first socket() call.
+install_module() { mount --bind "$OUT/modules/lib/modules" /lib/modules; }
+
+# make_net DELAY LOSS: namespaces server and client, joined by a veth pair with that netem on both ends.
+make_net() {
+	local ns peer addr4 addr6
+	ip netns add server
+	ip netns add client
+	ip link add veth0 netns server type veth peer name veth0 netns client
+	for ns in server client; do
+		if [ "$ns" = server ]; then addr4=$SERVER4 addr6=$SERVER6; else addr4=$CLIENT4 addr6=$CLIENT6; fi
+		ip -n "$ns" link set lo up
+		ip -n "$ns" addr add "$addr4/24" dev veth0
+		ip -n "$ns" addr add "$addr6/64" dev veth0 nodad
+		ip -n "$ns" link set veth0 up
+		[ "$1" = 0 ] || ip netns exec "$ns" tc qdisc add dev veth0 root netem delay "$1" loss "$2" limit 10000
+	done
+	for peer in $SERVER4 $SERVER6; do
+		wait_for 20 ip netns exec client ping -q -c 1 -W 2 "$peer"
+	done
+}
+
+# wait_for SECONDS CMD…: until CMD succeeds; fails when the time is over.
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.1
+	done
+}
+
+# make_certificate DIR NAME…: a certificate authority and a server certificate for NAME and the test addresses.
+make_certificate() {
+	local dir=$1 name names=IP:$SERVER4,IP:$SERVER6,IP:127.0.0.1,IP:::1
+	shift
+	for name in "$@"; do names=$names,DNS:$name; done
+	mkdir -p "$dir"
+	(
+		cd "$dir" || exit 1
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 30 \
+			-subj '/CN=linux-quic test authority' -addext basicConstraints=critical,CA:TRUE \
+			-addext keyUsage=critical,keyCertSign,cRLSign
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj "/CN=$1"
+		printf 'subjectAltName=%s\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n' \
+			"$names" >ext
+		openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile ext -out server.pem
+		chmod 600 ./*.key
+	) >"$dir/log" 2>&1 || { cat "$dir/log"; return 1; }
+}
+
+# The kernel's log since boot must have no warning; prints what it has.
+kernel_log_clean() {
+	! dmesg | grep -E 'BUG:|WARNING:|Oops|panic|refcount|INFO: task|rcu_.*stall|use-after-free|Call Trace|leaked' | grep -v 'out-of-tree'
+}
+
+# unload_module: rmmod after use, as soon as the last socket's memory is gone.
+unload_module() { wait_for 60 rmmod quic; }

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Lays a module folder for the guest: the stock kernel's modules with quic.ko among them, so that modprobe and
+# the autoload by socket() work as on an installed machine. The root folder itself stays untouched.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+krel=$(kernel_release)
+stage=$OUT/modules/lib/modules
+if [ ! -e "$stage/$krel/modules.dep" ]; then
+	rm -rf "$OUT/modules"
+	mkdir -p "$stage"
+	# Hard links: nothing is copied. They need one file system; where that is not so, copy.
+	cp -al "$ROOT/usr/lib/modules/$krel" "$stage/" 2>/dev/null || cp -a "$ROOT/usr/lib/modules/$krel" "$stage/"
+fi
+if ! cmp -s "$OUT/module/quic.ko" "$stage/$krel/updates/quic.ko"; then
+	mkdir -p "$stage/$krel/updates"
+	cp "$OUT/module/quic.ko" "$stage/$krel/updates/"
+	rm -f "$stage/$krel"/modules.{dep,alias,symbols,devname,softdep}*
+	in_root depmod -b "$OUT/modules" "$krel"
+fi

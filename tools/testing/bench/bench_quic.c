@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A QUIC connection without a TLS library, by the selftests' fixed secrets. Apart from bench.c since
+ * <linux/quic.h> and <linux/tls.h> want other versions of the socket headers.
+ */
+#include "../selftests/net/quic/quic_ksft.h"
+
+#include "bench.h"
+
+static void check(int ret, const char *what)
+{
+	if (ret < 0) {
+		errno = -ret;
+		fail(what);
+	}
+}
+
+void quic_pair(struct pair *p)
+{
+	/* The windows a transfer at this rate needs; the defaults of uapi.md would measure the window. */
+	const struct quic_transport_param windows = {
+		.max_data = 16 << 20,
+		.max_stream_data_bidi_local = 8 << 20,
+		.max_stream_data_bidi_remote = 8 << 20,
+	};
+	const struct qk_opts opts = {
+		.cipher = QK_AES_GCM_128,
+		.client_param = &windows,
+		.server_param = &windows,
+	};
+	struct qk_pair pair;
+	struct qk_item item;
+	int64_t id = -1;
+	char byte = 0;
+
+	check(qk_setup(), "QUIC: is quic.ko loaded?");
+	check(qk_pair_open(&pair, &opts), "QUIC handshake");
+	check(qk_open(pair.client, &id, 0), "opening a stream");
+	/* The first byte makes the stream the active one at the server: from here on plain read and write do. */
+	check((int)qk_send(pair.client, id, 0, &byte, 1, 0), "first byte");
+	check((int)qk_next(pair.server, &item, &byte, 1), "first byte at the server");
+	p->client = pair.client;
+	p->server = pair.server;
+}
