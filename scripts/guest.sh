@@ -29,7 +29,7 @@ set -eu
 cd /
 virtiofsd --shared-dir / --socket-path $INNER/fs.sock --sandbox none --cache always >$INNER/fs.log 2>&1 &
 for i in \$(seq 200); do [ -S $INNER/fs.sock ] && break; sleep 0.05; done
-exec qemu-system-x86_64 -machine q35 ${machine[*]} -cpu max,la57=off -smp $cpus -m ${QUIC_MEMORY:-1536M} \\
+exec qemu-system-x86_64 -machine q35 ${machine[*]} -cpu max -smp $cpus -m ${QUIC_MEMORY:-1536M} \\
   -object memory-backend-memfd,id=mem,size=${QUIC_MEMORY:-1536M},share=on -machine memory-backend=mem \\
   -kernel /usr/lib/modules/$(kernel_release)/vmlinuz \\
   -append "root=ROOTFS rootfstype=virtiofs rw console=ttyS0 quiet loglevel=4 oops=panic panic=-1 panic_on_warn=0 init=$TOP/scripts/guest/init quic.run=$INNER mitigations=off" \\
