@@ -7,6 +7,8 @@
 //! type; wake-ups are edge flags, so any number of them costs one bit. Must be called with the
 //! connection's lock held, in any context.
 
+#![forbid(unsafe_code)]
+
 use crate::{
     common::{
         deque::Deque,

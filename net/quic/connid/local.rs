@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Connection ids issued by this side.
+//!
+//! An id lives from [`LocalIds::issue`] until the peer retires it. It is announced only after the
+//! glue has put it into its lookup table, so that no packet can arrive for an unknown id. The
+//! store is allocated once and never grows.
+
+#![forbid(unsafe_code)]
+
+use super::{
+    reset_token,
+    CidOp,
+    LOCAL_LEN,
+    MAX_ACTIVE, //
+};
+use crate::{
+    common::{
+        error::TransportError,
+        id::ConnectionId,
+        rng::Rng, //
+    },
+    mem::{
+        AllocError,
+        Vec, //
+    },
+};
+
+/// Room for the active ids, the retired ones the glue has not yet taken out of its table, and the
+/// client's original destination id.
+const CAPACITY: usize = 2 * MAX_ACTIVE + 2;
+
+/// Whether the peer knows of an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Announce {
+    /// A NEW_CONNECTION_ID frame has to be sent.
+    Pending,
+    /// The frame is on its way.
+    Sent,
+    /// The peer has the id.
+    Known,
+}
+
+/// Whether packets find their way to the connection by this id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Table {
+    /// The glue has to add it.
+    Add,
+    /// In the glue's table.
+    Present,
+    /// The glue has to remove it; no longer valid.
+    Remove,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// `None` for the client's original destination id, which has no sequence number.
+    seq: Option<u64>,
+    cid: ConnectionId,
+    announce: Announce,
+    table: Table,
+}
+
+impl Entry {
+    fn is_active(&self) -> bool {
+        self.table != Table::Remove
+    }
+}
+
+/// A NEW_CONNECTION_ID frame to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announcement {
+    /// Sequence number of the id.
+    pub seq: u64,
+    /// Ids below this number are to be retired.
+    pub retire_prior_to: u64,
+    /// The id.
+    pub cid: ConnectionId,
+    /// Its stateless reset token.
+    pub token: [u8; 16],
+}
+
+/// The ids issued by this side.
+#[derive(Debug)]
+pub struct LocalIds {
+    entries: Vec<Entry>,
+    /// The id of sequence number 0, also after it was retired.
+    first: ConnectionId,
+    next_seq: u64,
+    retire_prior_to: u64,
+    /// How many the peer is willing to store, at most [`MAX_ACTIVE`].
+    limit: usize,
+    /// Set once ids beyond the first may be issued (both sides have 1-RTT keys).
+    issuing: bool,
+    reset_key: [u8; 32],
+    /// Sequence number of the id in the newest packet received.
+    used: u64,
+}
+
+impl LocalIds {
+    /// Starts with `first` as the id of sequence number 0.
+    pub fn new(first: ConnectionId, reset_key: [u8; 32]) -> Result<Self, AllocError> {
+        let mut entries = Vec::try_with_capacity(CAPACITY)?;
+        entries
+            .try_push(Entry {
+                seq: Some(0),
+                cid: first,
+                announce: Announce::Known,
+                table: Table::Add,
+            })
+            .map_err(|_| AllocError)?;
+        Ok(Self {
+            entries,
+            first,
+            next_seq: 1,
+            retire_prior_to: 0,
+            limit: 2,
+            issuing: false,
+            reset_key,
+            used: 0,
+        })
+    }
+
+    /// Lets packets with the client's original destination id find the server's connection.
+    pub fn add_original(&mut self, cid: ConnectionId) {
+        let _ = self.entries.push_within_capacity(Entry {
+            seq: None,
+            cid,
+            announce: Announce::Known,
+            table: Table::Add,
+        });
+    }
+
+    /// The client no longer uses its original destination id.
+    pub fn drop_original(&mut self) {
+        for entry in self.entries.iter_mut().filter(|e| e.seq.is_none()) {
+            entry.table = Table::Remove;
+        }
+    }
+
+    /// The id of sequence number 0, as announced in `initial_source_connection_id`.
+    pub fn first(&self) -> ConnectionId {
+        self.first
+    }
+
+    /// Makes an id for `preferred_address`, sequence number 1, announced by the parameter itself.
+    /// Returns the id and its token; `None` if it was made before or there is no room.
+    pub fn preferred(&mut self, rng: &mut dyn Rng) -> Option<(ConnectionId, [u8; 16])> {
+        if self.next_seq != 1 {
+            return None;
+        }
+        let cid = self.push(rng, Announce::Known)?;
+        Some((cid, reset_token(&self.reset_key, &cid)))
+    }
+
+    /// The token announced in `stateless_reset_token` for the first id.
+    pub fn first_token(&self) -> [u8; 16] {
+        reset_token(&self.reset_key, &self.first)
+    }
+
+    /// Takes the peer's `active_connection_id_limit` and issues ids up to it.
+    // RFC 9000 5.1.1 #3
+    // RFC 9000 5.1.1 #4
+    pub fn start(&mut self, peer_limit: u64, rng: &mut dyn Rng) {
+        let limit = usize::try_from(peer_limit).unwrap_or(MAX_ACTIVE);
+        self.limit = limit.clamp(2, MAX_ACTIVE);
+        self.issuing = true;
+        self.issue(rng);
+    }
+
+    /// Issues ids until the peer has as many as it stores.
+    // RFC 9000 5.1.1 #7
+    fn issue(&mut self, rng: &mut dyn Rng) {
+        while self.issuing && self.active() < self.limit {
+            if self.push(rng, Announce::Pending).is_none() {
+                return;
+            }
+        }
+    }
+
+    // RFC 9000 5.1 #1
+    // RFC 9000 5.1 #2
+    // RFC 9000 5.1.1 #1
+    fn push(&mut self, rng: &mut dyn Rng, announce: Announce) -> Option<ConnectionId> {
+        let cid = ConnectionId::random(rng, LOCAL_LEN);
+        let next = self.next_seq.checked_add(1)?;
+        self.entries
+            .push_within_capacity(Entry {
+                seq: Some(self.next_seq),
+                cid,
+                announce,
+                table: Table::Add,
+            })
+            .ok()?;
+        self.next_seq = next;
+        Some(cid)
+    }
+
+    /// Ids that count against the peer's limit: those it has not been told to retire.
+    fn active(&self) -> usize {
+        self.entries
+            .iter()
+            .filter(|e| e.is_active() && e.seq.is_some_and(|seq| seq >= self.retire_prior_to))
+            .count()
+    }
+
+    /// Whether packets to `cid` belong to this connection.
+    // RFC 9000 5.1.1 #2
+    pub fn contains(&self, cid: &[u8]) -> bool {
+        self.seq_of(cid).is_some()
+    }
+
+    /// The sequence number of an id still valid; `Some(None)` for the original destination id.
+    pub fn seq_of(&self, cid: &[u8]) -> Option<Option<u64>> {
+        self.entries
+            .iter()
+            .find(|e| e.is_active() && e.cid.as_slice() == cid)
+            .map(|e| e.seq)
+    }
+
+    /// Notes which id the peer uses now.
+    pub fn on_used(&mut self, seq: u64) {
+        self.used = seq;
+    }
+
+    /// RETIRE_CONNECTION_ID arrived in a packet sent to the id numbered `carrier`. Returns whether
+    /// an id went away.
+    pub fn on_retire(
+        &mut self,
+        seq: u64,
+        carrier: Option<u64>,
+        rng: &mut dyn Rng,
+    ) -> Result<bool, TransportError> {
+        // RFC 9000 19.16 #1
+        if seq >= self.next_seq {
+            return Err(TransportError::protocol_violation(
+                "retired connection id was never issued",
+            ));
+        }
+        // RFC 9000 19.16 #2
+        if carrier == Some(seq) {
+            return Err(TransportError::protocol_violation(
+                "retired connection id carried the packet",
+            ));
+        }
+        let Some(entry) = self
+            .entries
+            .iter_mut()
+            .find(|e| e.seq == Some(seq) && e.table != Table::Remove)
+        else {
+            return Ok(false);
+        };
+        // An id the glue never heard of can go at once.
+        entry.table = Table::Remove;
+        self.issue(rng);
+        Ok(true)
+    }
+
+    /// Asks the peer to retire the ids below `prior_to` and issues as many anew.
+    ///
+    /// Returns false if `prior_to` is outside the numbers issued, or an earlier request of this
+    /// kind has not been followed yet.
+    // RFC 9000 5.1.2 #8
+    pub fn retire_prior_to(&mut self, prior_to: u64, rng: &mut dyn Rng) -> bool {
+        let stale = self
+            .entries
+            .iter()
+            .any(|e| e.is_active() && e.seq.is_some_and(|seq| seq < self.retire_prior_to));
+        if stale || prior_to <= self.retire_prior_to || prior_to >= self.next_seq {
+            return false;
+        }
+        self.retire_prior_to = prior_to;
+        self.issue(rng);
+        true
+    }
+
+    /// Sequence number the peer uses now and the smallest still issued.
+    pub fn info(&self) -> (u64, u64) {
+        let first = self
+            .entries
+            .iter()
+            .filter(|e| e.is_active())
+            .filter_map(|e| e.seq)
+            .min();
+        (self.used, first.unwrap_or(self.next_seq))
+    }
+
+    /// Largest sequence number issued.
+    pub fn last(&self) -> u64 {
+        self.next_seq.saturating_sub(1)
+    }
+
+    /// The next change for the glue's table. Retired entries are forgotten here.
+    pub fn poll_op(&mut self) -> Option<CidOp> {
+        if let Some(at) = self.entries.iter().position(|e| e.table == Table::Remove) {
+            return self.entries.remove(at).map(|e| CidOp::Remove { cid: e.cid });
+        }
+        let entry = self.entries.iter_mut().find(|e| e.table == Table::Add)?;
+        entry.table = Table::Present;
+        Some(CidOp::Add {
+            cid: entry.cid,
+            seq: entry.seq.unwrap_or(0),
+        })
+    }
+
+    /// Whether a NEW_CONNECTION_ID frame can be written.
+    pub fn has_pending(&self) -> bool {
+        self.entries.iter().any(Self::is_announceable)
+    }
+
+    /// The next id to announce.
+    pub fn next_announcement(&self) -> Option<Announcement> {
+        let entry = self.entries.iter().find(|e| Self::is_announceable(e))?;
+        Some(Announcement {
+            seq: entry.seq?,
+            retire_prior_to: self.retire_prior_to,
+            cid: entry.cid,
+            token: reset_token(&self.reset_key, &entry.cid),
+        })
+    }
+
+    /// The announcement of `seq` went out.
+    pub fn on_announced(&mut self, seq: u64) {
+        self.set_announce(seq, Announce::Sent);
+    }
+
+    /// The announcement of `seq` arrived.
+    pub fn on_acked(&mut self, seq: u64) {
+        self.set_announce(seq, Announce::Known);
+    }
+
+    /// The announcement of `seq` was lost; it is sent again unless it has become pointless.
+    pub fn on_lost(&mut self, seq: u64) {
+        if let Some(entry) = self.entries.iter_mut().find(|e| e.seq == Some(seq)) {
+            if entry.announce == Announce::Sent {
+                entry.announce = Announce::Pending;
+            }
+        }
+    }
+
+    fn set_announce(&mut self, seq: u64, announce: Announce) {
+        if let Some(entry) = self.entries.iter_mut().find(|e| e.seq == Some(seq)) {
+            entry.announce = announce;
+        }
+    }
+
+    fn is_announceable(entry: &Entry) -> bool {
+        entry.announce == Announce::Pending && entry.table == Table::Present
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Network paths: the four-tuple in use, the one being tried and the one to fall back to.
+//!
+//! A [`Path`] knows whether the peer's address is validated and how much may be sent until it is
+//! (RFC 9000 8), which challenges and responses it owes (8.2, `challenge.rs`) and how large its
+//! datagrams may be (14, `mtu.rs`). [`Paths`] holds at most three of them, whatever a peer that
+//! moves, or somebody who spoofs its address, does. Called with the connection's lock held.
+
+#![forbid(unsafe_code)]
+
+pub mod challenge;
+pub mod mtu;
+
+use core::net::SocketAddr;
+
+use challenge::{
+    Challenge,
+    Responses, //
+};
+use mtu::Mtu;
+
+pub use crate::recovery::ecn::Ecn;
+
+/// Bytes that may be sent to an address not yet validated, for each byte received from it.
+// RFC 9000 8 #1
+const AMPLIFICATION: u64 = 3;
+
+/// Smallest size that every path must carry, and that some datagrams are expanded to.
+// RFC 9000 14 #1
+pub const MIN_DATAGRAM: usize = 1200;
+
+/// One UDP four-tuple as this side sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathAddr {
+    /// Own address and port.
+    pub local: SocketAddr,
+    /// The peer's address and port.
+    pub remote: SocketAddr,
+}
+
+/// One path and what is known about it.
+#[derive(Debug)]
+pub struct Path {
+    /// Where it leads.
+    pub addr: PathAddr,
+    /// Tells packets sent on this path from those sent on earlier ones.
+    pub epoch: u32,
+    /// Sequence number of the peer's connection id used here.
+    pub dcid: u64,
+    /// Proof of reachability that this side asked for.
+    pub challenge: Challenge,
+    /// Answers that this side owes.
+    pub responses: Responses,
+    /// Size of datagrams.
+    pub mtu: Mtu,
+    /// A non-probing packet of the peer's arrived here.
+    pub peer_uses: bool,
+    validated: bool,
+    received: u64,
+    sent: u64,
+}
+
+impl Path {
+    /// A path of which nothing is known yet.
+    pub fn new(addr: PathAddr, epoch: u32, dcid: u64, max_datagram: u16) -> Self {
+        Self {
+            addr,
+            epoch,
+            dcid,
+            challenge: Challenge::default(),
+            responses: Responses::default(),
+            mtu: Mtu::new(max_datagram),
+            peer_uses: false,
+            validated: false,
+            received: 0,
+            sent: 0,
+        }
+    }
+
+    /// The peer has proved that it receives at this address.
+    pub fn set_validated(&mut self) {
+        self.validated = true;
+    }
+
+    /// Whether the peer's address is validated.
+    pub fn is_validated(&self) -> bool {
+        self.validated
+    }
+
+    /// A datagram arrived on the path, in whole, whatever became of its packets.
+    // RFC 9000 8.1 #3
+    pub fn on_received(&mut self, bytes: usize) {
+        self.received = self.received.saturating_add(widen(bytes));
+    }
+
+    /// A datagram was sent on the path.
+    pub fn on_sent(&mut self, bytes: usize) {
+        self.sent = self.sent.saturating_add(widen(bytes));
+    }
+
+    /// Bytes that may be sent now without serving as somebody's amplifier.
+    // RFC 9000 8 #1
+    // RFC 9000 8.1 #2
+    pub fn budget(&self) -> usize {
+        if self.validated {
+            return usize::MAX;
+        }
+        let left = self
+            .received
+            .saturating_mul(AMPLIFICATION)
+            .saturating_sub(self.sent);
+        usize::try_from(left).unwrap_or(usize::MAX)
+    }
+
+    /// Whether not even a smallest useful packet may be sent.
+    pub fn is_blocked(&self) -> bool {
+        !self.validated && self.budget() < MIN_USEFUL
+    }
+
+    /// Bytes received and sent on the path.
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.received, self.sent)
+    }
+
+    /// Whether something has to be sent on this path for the path's own sake.
+    pub fn has_pending(&self) -> bool {
+        self.challenge.is_pending() || !self.responses.is_empty()
+    }
+}
+
+/// Below this a datagram carries no frame worth sending: header, number, tag and a frame or two.
+const MIN_USEFUL: usize = 64;
+
+/// Which of the paths something concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// The path in use.
+    Active,
+    /// A path tried by this side or by the peer.
+    Probe,
+    /// The path used before, until the new one is validated.
+    Previous,
+}
+
+impl Slot {
+    /// All slots, the active one first.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Probe, Self::Previous];
+}
+
+/// The paths of a connection.
+#[derive(Debug)]
+pub struct Paths {
+    active: Path,
+    probe: Option<Path>,
+    previous: Option<Path>,
+    next_epoch: u32,
+}
+
+impl Paths {
+    /// Starts with one path.
+    pub fn new(addr: PathAddr, max_datagram: u16) -> Self {
+        Self {
+            active: Path::new(addr, 0, 0, max_datagram),
+            probe: None,
+            previous: None,
+            next_epoch: 1,
+        }
+    }
+
+    /// The path in use.
+    pub fn active(&self) -> &Path {
+        &self.active
+    }
+
+    /// The path in use.
+    pub fn active_mut(&mut self) -> &mut Path {
+        &mut self.active
+    }
+
+    /// A path by its slot.
+    pub fn get(&self, slot: Slot) -> Option<&Path> {
+        match slot {
+            Slot::Active => Some(&self.active),
+            Slot::Probe => self.probe.as_ref(),
+            Slot::Previous => self.previous.as_ref(),
+        }
+    }
+
+    /// A path by its slot.
+    pub fn get_mut(&mut self, slot: Slot) -> Option<&mut Path> {
+        match slot {
+            Slot::Active => Some(&mut self.active),
+            Slot::Probe => self.probe.as_mut(),
+            Slot::Previous => self.previous.as_mut(),
+        }
+    }
+
+    /// The slot of the path with this four-tuple.
+    pub fn find(&self, addr: PathAddr) -> Option<Slot> {
+        Slot::ALL
+            .into_iter()
+            .find(|slot| self.get(*slot).is_some_and(|path| path.addr == addr))
+    }
+
+    /// Every path there is.
+    pub fn iter(&self) -> impl Iterator<Item = &Path> {
+        Slot::ALL.into_iter().filter_map(|slot| self.get(slot))
+    }
+
+    /// Puts a new path into the probe slot and returns the one that was there.
+    pub fn set_probe(&mut self, addr: PathAddr, dcid: u64, max_datagram: u16) -> Option<Path> {
+        let path = Path::new(addr, self.next_epoch, dcid, max_datagram);
+        self.next_epoch = self.next_epoch.wrapping_add(1);
+        self.probe.replace(path)
+    }
+
+    /// Takes the path out of a slot other than the active one.
+    pub fn take(&mut self, slot: Slot) -> Option<Path> {
+        match slot {
+            Slot::Active => None,
+            Slot::Probe => self.probe.take(),
+            Slot::Previous => self.previous.take(),
+        }
+    }
+
+    /// Makes the probed path the active one. The path left becomes the one to fall back to if it
+    /// was validated, or stays forgotten; the path dropped is returned.
+    // RFC 9000 9.3.2 #1
+    pub fn promote_probe(&mut self) -> Option<Path> {
+        let probe = self.probe.take()?;
+        let left = core::mem::replace(&mut self.active, probe);
+        if left.is_validated() {
+            self.previous.replace(left)
+        } else {
+            Some(left)
+        }
+    }
+
+    /// Goes back to the previous path and returns the one left; `None` if there is no previous.
+    // RFC 9000 9.3.2 #1
+    pub fn revert(&mut self) -> Option<Path> {
+        let previous = self.previous.take()?;
+        Some(core::mem::replace(&mut self.active, previous))
+    }
+}
+
+/// A length as a 64-bit count.
+pub(crate) fn widen(bytes: usize) -> u64 {
+    // `usize` has at most 64 bits on every target, so this never saturates.
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of paths, their validation and their size.
+
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::{
+    challenge::{
+        Expiry,
+        Verdict, //
+    },
+    mtu::BASE,
+    *,
+};
+use crate::common::time::{
+    Duration,
+    Instant, //
+};
+
+fn addr(port: u16) -> PathAddr {
+    PathAddr {
+        local: SocketAddr::from(([127, 0, 0, 1], 443)),
+        remote: SocketAddr::from(([127, 0, 0, 1], port)),
+    }
+}
+
+fn at(ms: u64) -> Instant {
+    Instant::ZERO.saturating_add(Duration::from_millis(ms))
+}
+
+// RFC 9000 8 #1 test
+// RFC 9000 8.1 #2 test
+#[test]
+fn an_unvalidated_address_gets_three_times_what_it_sent() {
+    let mut path = Path::new(addr(1), 0, 0, 1472);
+    assert!(path.is_blocked());
+    path.on_received(1200);
+    assert_eq!(path.budget(), 3600);
+    path.on_sent(1200);
+    path.on_sent(1200);
+    path.on_sent(1190);
+    assert_eq!(path.budget(), 10);
+    assert!(path.is_blocked());
+    path.set_validated();
+    assert_eq!(path.budget(), usize::MAX);
+}
+
+// RFC 9000 8.2.4 #1 test
+// RFC 9000 8.2.4 #2 test
+#[test]
+fn a_validation_without_an_answer_fails_after_three_intervals() {
+    let interval = Duration::from_millis(300);
+    let mut challenge = Challenge::default();
+    challenge.start();
+    for round in 0..3 {
+        assert!(challenge.is_pending());
+        challenge.on_sent([round; 8], true, at(u64::from(round) * 300), interval);
+        assert_eq!(challenge.on_timeout(at(u64::from(round) * 300 + 299)), Expiry::Waiting);
+        let expected = if round < 2 { Expiry::Again } else { Expiry::Failed };
+        assert_eq!(challenge.on_timeout(at(u64::from(round) * 300 + 300)), expected);
+    }
+    assert!(!challenge.is_running());
+    assert_eq!(challenge.on_response([1; 8]), Verdict::Unknown);
+}
+
+// RFC 9000 8.2.1 #6 test
+// RFC 9000 8.2.3 #1 test
+#[test]
+fn an_answer_to_a_small_challenge_validates_the_address_only() {
+    let interval = Duration::from_millis(300);
+    let mut challenge = Challenge::default();
+    challenge.start();
+    challenge.on_sent([1; 8], false, at(0), interval);
+    assert_eq!(challenge.on_response([2; 8]), Verdict::Unknown);
+    assert_eq!(challenge.on_response([1; 8]), Verdict::AddressOnly);
+    assert!(challenge.is_pending());
+    challenge.on_sent([3; 8], true, at(50), interval);
+    assert_eq!(challenge.on_response([3; 8]), Verdict::Validated);
+    assert!(!challenge.is_running());
+}
+
+// RFC 9000 8.2.2 #7 test
+#[test]
+fn a_flood_of_challenges_keeps_the_newest_answers_only() {
+    let mut responses = Responses::default();
+    for number in 0..1_000_000u64 {
+        responses.push(number.to_be_bytes());
+    }
+    let mut answers = std::vec::Vec::new();
+    while let Some(data) = responses.front() {
+        responses.pop();
+        answers.push(u64::from_be_bytes(data));
+    }
+    assert_eq!(answers, [999_996, 999_997, 999_998, 999_999]);
+    assert!(responses.is_empty());
+}
+
+/// Runs a search on a path that carries datagrams of up to `carries` bytes.
+fn search(mtu: &mut Mtu, carries: u16, now: Instant) -> usize {
+    let mut probes = 0;
+    while let Some(size) = mtu.poll_probe(now) {
+        probes += 1;
+        mtu.on_probe_sent(size);
+        assert!(!mtu.wants_probe(now));
+        if size <= carries {
+            mtu.on_probe_acked(size);
+        } else {
+            mtu.on_probe_lost(size);
+        }
+    }
+    probes
+}
+
+#[test]
+fn the_search_finds_the_size_of_every_path() {
+    for carries in 1200..=1472 {
+        let mut mtu = Mtu::new(1472);
+        mtu.enable(Duration::from_secs(600));
+        let probes = search(&mut mtu, carries, at(0));
+        assert!(mtu.current() <= carries.max(BASE));
+        assert!(carries - mtu.current() < 20, "{carries}: {}", mtu.current());
+        assert!(probes <= 3 + 3 * 5);
+    }
+}
+
+#[test]
+fn a_complete_search_is_repeated_after_the_raise_time() {
+    let mut mtu = Mtu::new(1472);
+    mtu.enable(Duration::from_secs(600));
+    search(&mut mtu, 1300, at(0));
+    let deadline = mtu.deadline().unwrap();
+    assert_eq!(deadline, at(600_000));
+    assert!(mtu.wants_probe(deadline));
+    search(&mut mtu, 1472, deadline);
+    assert_eq!(mtu.current(), 1472);
+    assert_eq!(mtu.deadline(), None);
+}
+
+#[test]
+fn a_black_hole_brings_the_size_back_to_the_minimum() {
+    let mut mtu = Mtu::new(1472);
+    mtu.enable(Duration::from_secs(600));
+    search(&mut mtu, 1472, at(0));
+    assert!(!mtu.on_packets_lost(1472) && !mtu.on_packets_lost(1472));
+    mtu.on_packet_acked(1472);
+    assert!(!mtu.on_packets_lost(1472) && !mtu.on_packets_lost(1472));
+    assert!(mtu.on_packets_lost(1472));
+    assert_eq!(mtu.current(), BASE);
+    search(&mut mtu, 1400, at(1));
+    assert!(mtu.current() > 1380);
+}
+
+// RFC 9000 14.2.1 #1 test
+// RFC 9000 14.2.1 #6 test
+#[test]
+fn icmp_never_raises_the_size_nor_lowers_it_below_the_minimum() {
+    let mut mtu = Mtu::new(1472);
+    mtu.enable(Duration::from_secs(600));
+    search(&mut mtu, 1472, at(0));
+    for size in [0, 1, 576, 1199] {
+        assert!(!mtu.on_too_big(size));
+    }
+    assert!(mtu.on_too_big(1400));
+    assert_eq!(mtu.current(), 1400);
+    assert!(!mtu.on_too_big(1450));
+    assert_eq!(mtu.current(), 1400);
+}
+
+#[test]
+fn a_failed_migration_goes_back_to_the_validated_path() {
+    let mut paths = Paths::new(addr(1), 1472);
+    paths.active_mut().set_validated();
+    assert!(paths.set_probe(addr(2), 1, 1472).is_none());
+    assert!(paths.promote_probe().is_none());
+    assert_eq!(paths.active().addr, addr(2));
+    assert_eq!(paths.find(addr(1)), Some(Slot::Previous));
+    assert_eq!(paths.revert().unwrap().addr, addr(2));
+    assert_eq!(paths.active().addr, addr(1));
+    assert!(paths.revert().is_none());
+    // An unvalidated path is no place to go back to.
+    let mut paths = Paths::new(addr(1), 1472);
+    paths.set_probe(addr(2), 1, 1472);
+    assert_eq!(paths.promote_probe().unwrap().addr, addr(1));
+    assert!(paths.revert().is_none());
+}
