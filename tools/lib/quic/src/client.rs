@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Connecting.
+
+use std::{
+    net::{
+        SocketAddr,
+        ToSocketAddrs, //
+    },
+    path::{
+        Path,
+        PathBuf, //
+    },
+    sync::Arc,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+use crate::{
+    config::{
+        Cipher,
+        SocketConfig,
+        TransportParams,
+        Trust, //
+    },
+    conn::Connection,
+    driver,
+    error::{
+        Error,
+        Result, //
+    },
+    settings::{
+        builder_methods,
+        Settings, //
+    },
+    socket::Socket,
+    tls::{
+        ClientTls,
+        KeyLog,
+        Psk, //
+    },
+};
+
+/// Everything a client needs to know, made once and used for many connections: trust and key
+/// files are read by [`ClientConfigBuilder::build`], not for each connection. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ClientConfig(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    tls: ClientTls,
+    settings: Settings,
+    bind: Option<SocketAddr>,
+}
+
+/// Collects the settings of a client.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct ClientConfigBuilder {
+    settings: Settings,
+    trust: Trust,
+    psk: Option<PskSource>,
+    certificate: Option<(PathBuf, PathBuf)>,
+    bind: Option<SocketAddr>,
+}
+
+#[derive(Clone, Debug)]
+enum PskSource {
+    File(PathBuf),
+    Key(String, Vec<u8>),
+}
+
+impl ClientConfig {
+    /// Starts with the defaults: the system's trust, no application protocol, 10 seconds for a
+    /// handshake.
+    pub fn builder() -> ClientConfigBuilder {
+        ClientConfigBuilder::default()
+    }
+}
+
+builder_methods!(ClientConfigBuilder);
+
+impl ClientConfigBuilder {
+    /// Whose signature on the server's certificate is believed.
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.trust = trust;
+        self
+    }
+
+    /// Uses the first pre-shared key of a file (lines of `identity:key in hexadecimal`) instead
+    /// of certificates.
+    pub fn psk_file(mut self, file: impl AsRef<Path>) -> Self {
+        self.psk = Some(PskSource::File(file.as_ref().into()));
+        self
+    }
+
+    /// Uses this pre-shared key instead of certificates.
+    pub fn psk(mut self, identity: impl Into<String>, key: impl Into<Vec<u8>>) -> Self {
+        self.psk = Some(PskSource::Key(identity.into(), key.into()));
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one. Both files are PEM, the first with
+    /// the whole chain.
+    pub fn certificate(mut self, chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
+        self.certificate = Some((chain.as_ref().into(), key.as_ref().into()));
+        self
+    }
+
+    /// Connects from this address instead of one that the kernel chooses.
+    pub fn bind(mut self, addr: SocketAddr) -> Self {
+        self.bind = Some(addr);
+        self
+    }
+
+    /// Reads the files and checks the values.
+    pub fn build(self) -> Result<ClientConfig> {
+        self.settings.check()?;
+        let ciphers = &self.settings.ciphers;
+        let tls = match self.psk {
+            Some(PskSource::File(file)) => {
+                ClientTls::with_psk(&Psk::first_of_file(&file)?, ciphers)?
+            }
+            Some(PskSource::Key(identity, key)) => {
+                ClientTls::with_psk(&Psk::new(identity.into_bytes(), key)?, ciphers)?
+            }
+            None => {
+                let certificate = self.certificate.as_ref();
+                let files = certificate.map(|(chain, key)| (chain.as_path(), key.as_path()));
+                ClientTls::with_trust(&self.trust, files, ciphers)?
+            }
+        };
+        Ok(ClientConfig(Arc::new(Inner {
+            tls,
+            settings: self.settings,
+            bind: self.bind,
+        })))
+    }
+}
+
+impl Connection {
+    /// Connects, runs the handshake and verifies the server.
+    ///
+    /// `server_name` is what the server's certificate must be for, a host name or an IP address.
+    /// If `addr` stands for several addresses they are tried in order; only a failure of the
+    /// network leads to the next, a refusal by either side's TLS does not.
+    pub fn connect(
+        addr: impl ToSocketAddrs,
+        server_name: &str,
+        config: &ClientConfig,
+    ) -> Result<Connection> {
+        let addrs = addr
+            .to_socket_addrs()
+            .map_err(|err| Error::Io("looking up the server's address", err))?;
+        let mut last = None;
+        for addr in addrs {
+            match connect_one(&addr, server_name, &config.0) {
+                Err(err @ (Error::Io(..) | Error::Timeout(_))) => last = Some(err),
+                other => return other,
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::Config("the server's name has no address".into())))
+    }
+}
+
+fn connect_one(addr: &SocketAddr, server_name: &str, config: &Inner) -> Result<Connection> {
+    let socket = Socket::open(addr).map_err(driver::open_error)?;
+    let settings = &config.settings;
+    settings.apply(&socket)?;
+    if let Some(local) = &config.bind {
+        socket
+            .bind(local)
+            .map_err(|err| Error::Io("binding the local address", err))?;
+    }
+    socket
+        .connect(addr)
+        .map_err(|err| Error::Io("connecting", err))?;
+    let session = config.tls.session(server_name, settings)?;
+    driver::establish(socket, session, settings, Instant::now())
+}

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! An established connection.
+
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::{
+        AsFd,
+        BorrowedFd, //
+    },
+    sync::{
+        atomic::{
+            AtomicBool,
+            Ordering, //
+        },
+        Arc, //
+    },
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+use crate::{
+    config::{
+        Cipher,
+        TransportParams,
+        Version, //
+    },
+    demux::Demux,
+    error::{
+        CloseReason,
+        Error,
+        Result, //
+    },
+    socket::Socket,
+    stream::{
+        BiStream,
+        PeerStream,
+        RecvStream,
+        SendStream,
+        StreamId, //
+    },
+};
+
+/// How often to ask the socket whether everything was acknowledged, between events.
+const DELIVERY_POLL: Duration = Duration::from_millis(20);
+
+/// What is known about an established connection.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ConnectionInfo {
+    /// Address of this side.
+    pub local: SocketAddr,
+    /// Address of the peer when the handshake ended.
+    pub peer: SocketAddr,
+    /// Time from the first packet to the end of the handshake. A server's starts with accept.
+    pub handshake_time: Duration,
+    /// Application protocol agreed on, if any was offered.
+    pub alpn: Option<String>,
+    /// Cipher of the packets.
+    pub cipher: Cipher,
+    /// Version of QUIC.
+    pub version: Version,
+    /// The session continues an earlier one.
+    pub resumed: bool,
+    /// On a server: the name that the client asked for (SNI).
+    pub server_name: Option<String>,
+    /// The peer proved its identity by a certificate or a pre-shared key.
+    pub peer_verified: bool,
+}
+
+/// An established connection. Clones are handles of the same connection.
+///
+/// When the last handle and the last stream are dropped, the kernel closes the connection and
+/// loses what the peer has not acknowledged. [`Connection::close`] waits for that.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What the handles of one connection share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) demux: Demux,
+    pub(crate) info: ConnectionInfo,
+    pub(crate) read_timeout: Option<Duration>,
+    pub(crate) close_timeout: Duration,
+    pub(crate) closed: AtomicBool,
+}
+
+impl Connection {
+    /// What is known about the connection.
+    pub fn info(&self) -> &ConnectionInfo {
+        &self.shared.info
+    }
+
+    /// Opens a bidirectional stream. Waits, up to the write time-out, while the peer permits no
+    /// more streams. The peer learns of it with the first byte.
+    pub fn open_bi(&self) -> Result<BiStream> {
+        let id = self.open(false)?;
+        self.shared.demux.opened(id);
+        Ok(BiStream::new(&self.shared, id))
+    }
+
+    /// Opens a unidirectional stream, like [`Self::open_bi`].
+    pub fn open_uni(&self) -> Result<SendStream> {
+        let id = self.open(true)?;
+        Ok(SendStream::new(Arc::clone(&self.shared), id))
+    }
+
+    /// Waits for the next stream that the peer opens and sends something on.
+    pub fn accept_stream(&self) -> Result<PeerStream> {
+        self.accept_stream_timeout(self.shared.read_timeout)
+    }
+
+    /// Like [`Self::accept_stream`] with a time limit of its own; `None` waits for ever.
+    pub fn accept_stream_timeout(&self, timeout: Option<Duration>) -> Result<PeerStream> {
+        let what = "waiting for the peer to open a stream";
+        let deadline = deadline(timeout);
+        let id = self.shared.wait(deadline, what, |inbox| inbox.accept().map(Ok))?;
+        Ok(PeerStream::new(&self.shared, id))
+    }
+
+    /// Sends a datagram of RFC 9221: at most once, not in order, in one packet. Both sides have
+    /// to announce [`TransportParams::max_datagram_frame_size`].
+    pub fn send_datagram(&self, data: &[u8]) -> Result<()> {
+        match self.shared.socket.send_datagram(data) {
+            Ok(_) => Ok(()),
+            Err(err) => Err(self.shared.explain("sending a datagram", err)),
+        }
+    }
+
+    /// Waits for the next datagram.
+    pub fn recv_datagram(&self) -> Result<Vec<u8>> {
+        let what = "waiting for a datagram";
+        let deadline = deadline(self.shared.read_timeout);
+        self.shared
+            .wait(deadline, what, |inbox| inbox.pop_datagram().map(Ok))
+    }
+
+    /// Changes the packet keys now (RFC 9001 6). The kernel does it by itself when it must.
+    pub fn update_keys(&self) -> Result<()> {
+        let result = self.shared.socket.update_keys();
+        result.map_err(|err| self.shared.explain("updating keys", err))
+    }
+
+    /// The transport parameters that the peer announced.
+    pub fn peer_transport_params(&self) -> Result<TransportParams> {
+        let result = self.shared.socket.transport_params(true);
+        result.map_err(|err| self.shared.explain("reading transport parameters", err))
+    }
+
+    /// Waits until the peer has acknowledged everything on the streams that were finished.
+    pub fn wait_delivered(&self, timeout: Option<Duration>) -> Result<()> {
+        self.shared.wait_delivered(None, timeout)
+    }
+
+    /// Closes the connection with an application error code and a phrase (at most 63 bytes), but
+    /// first waits until the finished streams were delivered, at most for the configured time.
+    ///
+    /// Streams that were not finished are cut off. `Ok` if everything finished was delivered.
+    pub fn close(&self, code: u32, reason: &str) -> Result<()> {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let delivered = self.wait_delivered(Some(self.shared.close_timeout));
+        self.abort(code, reason)?;
+        match delivered {
+            // The peer was done first, and content.
+            Err(Error::Closed(CloseReason { code: 0, .. }) | Error::LocallyClosed) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Closes the connection at once. Data not yet acknowledged is lost.
+    pub fn abort(&self, code: u32, reason: &str) -> Result<()> {
+        if self.shared.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let socket = &self.shared.socket;
+        let result = socket
+            .set_close(code, reason)
+            .and_then(|()| socket.shutdown());
+        match result {
+            Err(err) if err.raw_os_error() != Some(libc::ENOTCONN) => {
+                Err(Error::Io("closing the connection", err))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until the connection has ended and says how. Data that arrives meanwhile is kept.
+    pub fn wait_closed(&self, timeout: Option<Duration>) -> Result<CloseReason> {
+        let what = "waiting for the peer to close";
+        let never = |_: &mut crate::demux::Inbox| None::<Result<()>>;
+        match self.shared.wait(deadline(timeout), what, never) {
+            Err(Error::Closed(reason)) => Ok(reason),
+            Err(err) => Err(err),
+            Ok(()) => Ok(CloseReason::default()),
+        }
+    }
+
+    fn open(&self, uni: bool) -> Result<StreamId> {
+        match self.shared.socket.open_stream(uni, true) {
+            Ok(id) => Ok(StreamId(id)),
+            Err(err) => Err(self.shared.explain("opening a stream", err)),
+        }
+    }
+}
+
+impl AsFd for Connection {
+    /// The socket, for instance for `poll`. Reading from it directly takes items away from the
+    /// streams.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.socket.as_fd()
+    }
+}
+
+impl Shared {
+    /// Turns a failed call into an error that says what happened to the connection.
+    pub(crate) fn explain(&self, what: &'static str, err: io::Error) -> Error {
+        if self.closed.load(Ordering::Acquire) {
+            return Error::LocallyClosed;
+        }
+        match err.raw_os_error() {
+            Some(libc::EPIPE | libc::ENOTCONN) => self.socket.ended_error(),
+            Some(libc::EAGAIN | libc::ENOSPC) => Error::Timeout(what),
+            _ => Error::Io(what, err),
+        }
+    }
+
+    pub(crate) fn wait<T>(
+        &self,
+        deadline: Option<Instant>,
+        what: &'static str,
+        ready: impl FnMut(&mut crate::demux::Inbox) -> Option<Result<T>>,
+    ) -> Result<T> {
+        let result = self.demux.wait(&*self.socket, deadline, what, ready);
+        result.map_err(|err| self.own_close(err))
+    }
+
+    pub(crate) fn read(
+        &self,
+        id: StreamId,
+        buf: &mut [u8],
+        timeout: Option<Duration>,
+    ) -> Result<usize> {
+        let result = self.demux.read(&*self.socket, id, buf, deadline(timeout));
+        result.map_err(|err| self.own_close(err))
+    }
+
+    /// Waits for the acknowledgement of one finished stream or of all.
+    pub(crate) fn wait_delivered(
+        &self,
+        id: Option<StreamId>,
+        timeout: Option<Duration>,
+    ) -> Result<()> {
+        let what = "waiting for the peer to acknowledge the data";
+        let end = deadline(timeout);
+        loop {
+            let slice = Instant::now().checked_add(DELIVERY_POLL);
+            let next = [slice, end].into_iter().flatten().min();
+            let delivered = self.wait(next, what, |inbox| {
+                inbox.is_delivered(id).then_some(Ok(()))
+            });
+            match delivered {
+                Err(Error::Timeout(_)) => {}
+                other => return other,
+            }
+            // An event may have been dropped for want of room; the accounting tells too.
+            if matches!(self.socket.unacknowledged(), Ok(0)) {
+                return self.wait(next, what, |inbox| {
+                    inbox.all_delivered();
+                    Some(Ok(()))
+                });
+            }
+            if end.is_some_and(|end| end <= Instant::now()) {
+                return Err(Error::Timeout(what));
+            }
+        }
+    }
+
+    /// After a local close, the socket's own report of it is no news.
+    fn own_close(&self, err: Error) -> Error {
+        match err {
+            Error::Closed(_) if self.closed.load(Ordering::Acquire) => Error::LocallyClosed,
+            err => err,
+        }
+    }
+}
+
+impl Socket {
+    /// How an established connection ended.
+    pub(crate) fn ended_error(&self) -> Error {
+        let mut reason = self.close_reason().unwrap_or_default();
+        reason.application = reason.frame == 0;
+        Error::Closed(reason)
+    }
+}
+
+/// The end of a time limit. A limit beyond the clock's range is none.
+pub(crate) fn deadline(timeout: Option<Duration>) -> Option<Instant> {
+    timeout.and_then(|timeout| Instant::now().checked_add(timeout))
+}
+
+/// Reads the rest of a stream, up to a limit.
+impl RecvStream {
+    /// Reads to the end of the stream; fails with [`Error::Config`] beyond `limit` bytes.
+    pub fn read_to_limit(&mut self, limit: usize) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        let mut chunk = vec![0; 64 << 10];
+        loop {
+            let len = io::Read::read(self, &mut chunk).map_err(|err| match err.downcast() {
+                Ok(err) => err,
+                Err(err) => Error::Io("reading a stream", err),
+            })?;
+            if len == 0 {
+                return Ok(out);
+            }
+            if out.len().saturating_add(len) > limit {
+                return Err(Error::Config(format!("the stream is longer than {limit} bytes")));
+            }
+            out.extend_from_slice(chunk.get(..len).unwrap_or_default());
+        }
+    }
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Runs a handshake on a socket, within a time limit, and makes a [`Connection`] of it.
+
+use std::{
+    io,
+    sync::{
+        atomic::AtomicBool,
+        Arc, //
+    },
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+use crate::{
+    config::SocketConfig,
+    conn::{
+        Connection,
+        ConnectionInfo,
+        Shared, //
+    },
+    demux::Demux,
+    error::{
+        CloseReason,
+        Error,
+        Result, //
+    },
+    handshake::{
+        close_for,
+        ended,
+        Kernel,
+        Machine,
+        Setup,
+        Step, //
+    },
+    settings::Settings,
+    socket::Socket,
+    sys::{
+        gnutls::Session,
+        sock::Received, //
+    },
+    tls::Prepared,
+    uapi::Level, //
+};
+
+/// Largest handshake message piece received at once, as libquic has it.
+const MESSAGE_LEN: usize = 64 << 10;
+
+/// A socket in its handshake. A trait so that tests can join two of them in memory.
+pub(crate) trait Wire: Kernel {
+    /// Sends handshake bytes; may take fewer.
+    fn send(&self, level: Level, bytes: &[u8], more: bool) -> io::Result<usize>;
+    /// Receives one item of any kind; `WouldBlock` if there is none.
+    fn try_recv(&self, buf: &mut [u8]) -> io::Result<Received>;
+    /// Waits for an item. May return early.
+    fn wait_readable(&self, timeout: Option<Duration>) -> io::Result<bool>;
+    /// Ends the connection with a code and a phrase for the peer.
+    fn close(&self, code: u32, phrase: &str);
+}
+
+/// What a handshake leaves behind.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) session: Session,
+    /// Items that arrived among the handshake messages, in order.
+    pub(crate) items: Vec<(Received, Vec<u8>)>,
+}
+
+/// Runs a handshake. If it fails, the peer is told.
+pub(crate) fn run(
+    wire: &Arc<impl Wire + 'static>,
+    prepared: Prepared,
+    timeout: Duration,
+) -> Result<Finished> {
+    let kernel = Arc::clone(wire) as Arc<dyn Kernel>;
+    let result = drive(&**wire, kernel, prepared, timeout);
+    if let Err(err) = &result {
+        if let Some((code, phrase)) = close_for(err) {
+            wire.close(code, &phrase);
+        }
+    }
+    result
+}
+
+fn drive(
+    wire: &dyn Wire,
+    kernel: Arc<dyn Kernel>,
+    mut prepared: Prepared,
+    timeout: Duration,
+) -> Result<Finished> {
+    let deadline = Instant::now().checked_add(timeout);
+    let setup = Setup {
+        is_server: prepared.is_server,
+        peer_name: prepared.peer_name.take(),
+        psks: prepared.psks.take(),
+        key_log: prepared.key_log.take(),
+        needs_alpn: prepared.needs_alpn,
+        has_tickets: prepared.has_tickets,
+    };
+    let mut session = prepared.session;
+    let mut machine = Machine::start(session.as_ref(), kernel, setup)?;
+    let mut items = Vec::new();
+    let mut buf = vec![0; MESSAGE_LEN];
+    loop {
+        match machine.next() {
+            Step::Done => return Ok(Finished { session, items }),
+            Step::Send { level, bytes, more } => send_all(wire, level, &bytes, more)?,
+            Step::Receive => {
+                let received = receive(wire, &mut buf, deadline)?;
+                let bytes = buf.get(..received.len).unwrap_or_default();
+                match received.handshake.and_then(Level::from_u8) {
+                    Some(level) => machine.on_received(session.as_ref(), level, bytes)?,
+                    // An event, or data that a fast peer has sent already.
+                    None => items.push((received, bytes.to_vec())),
+                }
+            }
+        }
+    }
+}
+
+fn send_all(wire: &dyn Wire, level: Level, mut bytes: &[u8], more: bool) -> Result<()> {
+    while !bytes.is_empty() {
+        let sent = wire
+            .send(level, bytes, more)
+            .map_err(|err| io_error(wire, "sending a handshake message", err))?;
+        bytes = bytes.get(sent..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+fn receive(wire: &dyn Wire, buf: &mut [u8], deadline: Option<Instant>) -> Result<Received> {
+    let what = "receiving a handshake message";
+    loop {
+        match wire.try_recv(buf) {
+            Ok(received) => return Ok(received),
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => {}
+            Err(err) => return Err(io_error(wire, what, err)),
+        }
+        let left = match deadline {
+            None => None,
+            Some(deadline) => match deadline.checked_duration_since(Instant::now()) {
+                Some(left) if !left.is_zero() => Some(left),
+                _ => return Err(Error::Timeout("waiting for the peer's handshake")),
+            },
+        };
+        wire.wait_readable(left)
+            .map_err(|err| io_error(wire, what, err))?;
+    }
+}
+
+fn io_error(wire: &dyn Wire, what: &'static str, err: io::Error) -> Error {
+    match err.raw_os_error() {
+        Some(libc::ENOTCONN | libc::EPIPE | libc::ECONNRESET) => {
+            ended(wire.close_reason().unwrap_or_default())
+        }
+        Some(libc::EAGAIN) => Error::Timeout("sending a handshake message"),
+        _ => Error::Io(what, err),
+    }
+}
+
+/// Runs the handshake of a connected or accepted socket.
+pub(crate) fn establish(
+    socket: Socket,
+    prepared: Prepared,
+    settings: &Settings,
+    started: Instant,
+) -> Result<Connection> {
+    let io_error = |what| move |err| Error::Io(what, err);
+    let is_server = prepared.is_server;
+    let verifies_peer = prepared.verifies_peer;
+    socket
+        .set_write_timeout(Some(settings.handshake_timeout))
+        .map_err(io_error("setting a time-out"))?;
+    let socket = Arc::new(socket);
+    let mut finished = run(&socket, prepared, settings.handshake_timeout)?;
+    let handshake_time = started.elapsed();
+    socket
+        .set_write_timeout(settings.write_timeout)
+        .map_err(io_error("setting a time-out"))?;
+    let session = finished.session.as_ref();
+    let alpn = session.alpn();
+    let cipher = session.cipher(false).ok_or_else(|| Error::Tls {
+        alert: None,
+        reason: "the session has no cipher".into(),
+    })?;
+    let config = socket.config().map_err(io_error("reading the version"))?;
+    let info = ConnectionInfo {
+        local: socket.local_addr().map_err(io_error("reading the local address"))?,
+        peer: socket.peer_addr().map_err(io_error("reading the peer's address"))?,
+        handshake_time,
+        alpn: alpn.map(|name| String::from_utf8_lossy(&name).into_owned()),
+        cipher,
+        version: SocketConfig::read_version(&config),
+        resumed: session.is_resumed(),
+        server_name: session.server_name().filter(|_| is_server),
+        peer_verified: verifies_peer && (session.has_peer_certificate() || !is_server),
+    };
+    // The hooks would keep the socket open.
+    session.detach();
+    let demux = Demux::new(is_server, settings.receive_buffer);
+    for (received, bytes) in &finished.items {
+        demux.put(received, bytes);
+    }
+    Ok(Connection {
+        shared: Arc::new(Shared {
+            socket,
+            demux,
+            info,
+            read_timeout: settings.read_timeout,
+            close_timeout: settings.close_timeout,
+            closed: AtomicBool::new(false),
+        }),
+    })
+}
+
+/// The error of opening a socket.
+pub(crate) fn open_error(err: io::Error) -> Error {
+    match err.raw_os_error() {
+        Some(
+            libc::EPROTONOSUPPORT | libc::ESOCKTNOSUPPORT | libc::EAFNOSUPPORT | libc::EINVAL,
+        ) => Error::Unavailable(err),
+        _ => Error::Io("opening a QUIC socket", err),
+    }
+}
+
+impl Kernel for Socket {
+    fn set_secret(&self, secret: &[u8; 56]) -> io::Result<()> {
+        Socket::set_secret(self, secret)
+    }
+
+    fn local_params(&self) -> io::Result<Vec<u8>> {
+        self.encoded_params()
+    }
+
+    fn set_peer_params(&self, params: &[u8]) -> io::Result<()> {
+        self.set_encoded_params(params)
+    }
+
+    fn close_reason(&self) -> Option<CloseReason> {
+        Socket::close_reason(self).ok()
+    }
+}
+
+impl Wire for Socket {
+    fn send(&self, level: Level, bytes: &[u8], more: bool) -> io::Result<usize> {
+        self.send_handshake(level, bytes, more)
+    }
+
+    fn try_recv(&self, buf: &mut [u8]) -> io::Result<Received> {
+        Socket::try_recv(self, buf)
+    }
+
+    fn wait_readable(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        Socket::wait_readable(self, timeout)
+    }
+
+    fn close(&self, code: u32, phrase: &str) {
+        // If the socket is closed already, the peer knows or will time out.
+        let _ = self.set_close(code, phrase);
+        let _ = self.shutdown();
+    }
+}

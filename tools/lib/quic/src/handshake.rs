@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! The handshake as a machine without I/O: it says what to send and when to receive, and answers
+//! the TLS session's questions with the help of a [`Kernel`].
+//!
+//! The driver of the Rust interface and the steps of the C interface both run this machine.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{
+        Arc,
+        Mutex,
+        MutexGuard,
+        PoisonError, //
+    },
+};
+
+use crate::{
+    error::{
+        Alert,
+        CloseReason,
+        Error,
+        Result, //
+    },
+    sys::gnutls::{
+        Hooks,
+        SessionRef, //
+    },
+    tls::{
+        KeyLog,
+        PskKeys, //
+    },
+    uapi::{
+        self,
+        Level, //
+    },
+};
+
+mod failure;
+
+pub(crate) use failure::{
+    close_for,
+    ended,
+    Failure, //
+};
+
+/// Messages of one level are joined up to this size, to save system calls.
+const JOINED_LEN: usize = 16 << 10;
+
+/// The options of the socket that a handshake needs.
+pub(crate) trait Kernel: Send + Sync {
+    /// Installs a packet secret.
+    fn set_secret(&self, secret: &[u8; 56]) -> io::Result<()>;
+    /// This side's transport parameters, encoded.
+    fn local_params(&self) -> io::Result<Vec<u8>>;
+    /// Takes the peer's transport parameters.
+    fn set_peer_params(&self, params: &[u8]) -> io::Result<()>;
+    /// How the connection ended, if it has.
+    fn close_reason(&self) -> Option<CloseReason>;
+}
+
+/// What the machine has to know besides its session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Setup {
+    pub(crate) is_server: bool,
+    /// The name in messages about certificates.
+    pub(crate) peer_name: Option<String>,
+    pub(crate) psks: Option<Arc<PskKeys>>,
+    pub(crate) key_log: Option<Arc<KeyLog>>,
+    /// A connection without a common application protocol fails.
+    pub(crate) needs_alpn: bool,
+    /// The server can send a ticket.
+    pub(crate) has_tickets: bool,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Send these bytes; `more` follows at once.
+    Send {
+        level: Level,
+        bytes: Vec<u8>,
+        more: bool,
+    },
+    /// Receive a handshake message and give it to [`Machine::on_received`].
+    Receive,
+    /// The handshake is complete.
+    Done,
+}
+
+/// One handshake.
+pub(crate) struct Machine {
+    answers: Arc<Answers>,
+    tls_done: bool,
+}
+
+/// Answers the session. Lives on it, so it outlives no more than the machine needs.
+struct Answers {
+    kernel: Arc<dyn Kernel>,
+    setup: Setup,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Default)]
+struct Progress {
+    /// Messages for the peer.
+    queue: VecDeque<(Level, Vec<u8>)>,
+    /// The alert that the session wants sent.
+    alert: Option<Alert>,
+    /// Why a hook has ended the handshake.
+    failure: Option<Failure>,
+    got_params: bool,
+    /// Both 1-RTT secrets are installed.
+    has_keys: bool,
+}
+
+impl Machine {
+    /// Attaches to a session; a client produces its ClientHello at once.
+    pub(crate) fn start(
+        session: SessionRef<'_>,
+        kernel: Arc<dyn Kernel>,
+        setup: Setup,
+    ) -> Result<Machine> {
+        let is_server = setup.is_server;
+        let logs_keys = setup.key_log.is_some();
+        let mut machine = Machine {
+            answers: Arc::new(Answers {
+                kernel,
+                setup,
+                progress: Mutex::default(),
+            }),
+            tls_done: false,
+        };
+        let hooks = Arc::clone(&machine.answers) as Arc<dyn Hooks>;
+        session.attach(hooks).map_err(|code| Error::Tls {
+            alert: None,
+            reason: code.text(),
+        })?;
+        if logs_keys {
+            session.log_keys();
+        }
+        if !is_server {
+            machine.advance(session)?;
+        }
+        Ok(machine)
+    }
+
+    /// What to do next.
+    pub(crate) fn next(&mut self) -> Step {
+        let mut progress = self.answers.lock();
+        match progress.queue.pop_front() {
+            Some((level, bytes)) => Step::Send {
+                level,
+                bytes,
+                more: !progress.queue.is_empty(),
+            },
+            None if self.tls_done && progress.has_keys => Step::Done,
+            None => Step::Receive,
+        }
+    }
+
+    /// Takes handshake bytes from the peer. On an error, [`Failure::transport_code`] of
+    /// [`Self::failure_code`] tells the peer.
+    pub(crate) fn on_received(
+        &mut self,
+        session: SessionRef<'_>,
+        level: Level,
+        bytes: &[u8],
+    ) -> Result<()> {
+        if let Err(code) = session.feed(level, bytes) {
+            if code.is_fatal() {
+                return Err(self.answers.error(session, code));
+            }
+        }
+        if !self.tls_done {
+            self.advance(session)?;
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, session: SessionRef<'_>) -> Result<()> {
+        loop {
+            match session.handshake() {
+                Ok(()) => break,
+                Err(code) if code.is_again() => return Ok(()),
+                // Warnings: TLS 1.3 has hardly any, and none ends a handshake.
+                Err(code) if !code.is_fatal() => {}
+                Err(code) => return Err(self.answers.error(session, code)),
+            }
+        }
+        self.tls_done = true;
+        if self.answers.setup.has_tickets {
+            // A connection is as good without a ticket.
+            let _ = session.send_ticket();
+        }
+        Ok(())
+    }
+}
+
+impl Answers {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers why a hook fails.
+    fn fail(&self, failure: Failure) {
+        self.lock().failure.get_or_insert(failure);
+    }
+
+    /// Whether the peer has told all that it must before its first secrets are used.
+    fn check_extensions(&self, session: SessionRef<'_>) -> std::result::Result<(), Failure> {
+        // RFC 9001 8.2 #2
+        if !self.lock().got_params {
+            return Err(Failure::NoTransportParams);
+        }
+        // RFC 9001 8.1 #2
+        // RFC 9001 8.1 #3
+        if self.setup.needs_alpn && session.alpn().is_none() {
+            return Err(Failure::NoAlpn);
+        }
+        Ok(())
+    }
+
+    fn install(
+        &self,
+        session: SessionRef<'_>,
+        level: Level,
+        read: Option<&[u8]>,
+        write: Option<&[u8]>,
+    ) -> std::result::Result<(), Failure> {
+        // A client knows the server's extensions when it gets the last secrets, a server the
+        // client's from the start.
+        if level == Level::App || (self.setup.is_server && level == Level::Handshake) {
+            self.check_extensions(session)?;
+        }
+        let cipher = session
+            .cipher(level == Level::Early)
+            .ok_or(Failure::UnknownCipher)?;
+        for (send, secret) in [(true, write), (false, read)] {
+            let Some(secret) = secret else {
+                continue;
+            };
+            let value = uapi::crypto_secret(send, level, cipher.number(), secret)
+                .ok_or(Failure::UnknownCipher)?;
+            self.kernel
+                .set_secret(&value)
+                .map_err(|err| Failure::Kernel("installing a packet key", err))?;
+        }
+        if level == Level::App && read.is_some() {
+            self.lock().has_keys = true;
+        }
+        Ok(())
+    }
+}
+
+impl Hooks for Answers {
+    fn on_secrets(
+        &self,
+        session: SessionRef<'_>,
+        level: Level,
+        read: Option<&[u8]>,
+        write: Option<&[u8]>,
+    ) -> std::result::Result<(), ()> {
+        self.install(session, level, read, write)
+            .map_err(|failure| self.fail(failure))
+    }
+
+    fn on_message(&self, level: Level, message: &[u8]) {
+        let mut progress = self.lock();
+        if let Some((last, bytes)) = progress.queue.back_mut() {
+            if *last == level && bytes.len().saturating_add(message.len()) <= JOINED_LEN {
+                bytes.extend_from_slice(message);
+                return;
+            }
+        }
+        progress.queue.push_back((level, message.to_vec()));
+    }
+
+    // Warnings end the handshake like any alert.
+    // RFC 9001 4.8 #1
+    fn on_alert(&self, alert: u8) {
+        self.lock().alert.get_or_insert(Alert(alert));
+    }
+
+    fn local_params(&self) -> Option<Vec<u8>> {
+        match self.kernel.local_params() {
+            Ok(params) => Some(params),
+            Err(err) => {
+                self.fail(Failure::Kernel("reading the transport parameters", err));
+                None
+            }
+        }
+    }
+
+    fn on_peer_params(&self, params: &[u8]) -> std::result::Result<(), ()> {
+        self.lock().got_params = true;
+        self.kernel.set_peer_params(params).map_err(|err| {
+            self.fail(Failure::PeerParams(self.kernel.close_reason(), err));
+        })
+    }
+
+    fn psk(&self, identity: &[u8]) -> Option<Vec<u8>> {
+        self.setup.psks.as_ref()?.get(identity).map(<[u8]>::to_vec)
+    }
+
+    fn on_key_log(&self, label: &str, random: &[u8], secret: &[u8]) {
+        if let Some(log) = &self.setup.key_log {
+            log.log(label, random, secret);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Why a handshake failed, for the caller and for the peer.
+
+use std::io;
+
+use super::Answers;
+use crate::{
+    error::{
+        Alert,
+        CertificateError,
+        CertificateProblem,
+        CloseReason,
+        Error, //
+    },
+    sys::gnutls::{
+        ffi,
+        Code,
+        SessionRef, //
+    },
+};
+
+/// Why a hook ended the handshake.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The socket refused something. The field says what was being done.
+    Kernel(&'static str, io::Error),
+    /// The socket refused the peer's transport parameters, and closed if it says how.
+    PeerParams(Option<CloseReason>, io::Error),
+    /// The peer sent no transport parameters.
+    NoTransportParams,
+    /// No application protocol was agreed on.
+    NoAlpn,
+    /// TLS chose a cipher that was not offered.
+    UnknownCipher,
+}
+
+impl Failure {
+    fn into_error(self) -> Error {
+        let tls = |alert, reason: &str| Error::Tls {
+            alert: Some(alert),
+            reason: reason.into(),
+        };
+        match self {
+            Failure::Kernel(what, err) => Error::Io(what, err),
+            Failure::PeerParams(Some(reason), _) => Error::Closed(reason),
+            Failure::PeerParams(None, err) => Error::Io("taking the peer's parameters", err),
+            Failure::NoTransportParams => tls(
+                Alert::MISSING_EXTENSION,
+                "the peer sent no QUIC transport parameters",
+            ),
+            Failure::NoAlpn => tls(
+                Alert::NO_APPLICATION_PROTOCOL,
+                "the peer chose no application protocol",
+            ),
+            Failure::UnknownCipher => tls(Alert::INTERNAL_ERROR, "unknown cipher"),
+        }
+    }
+}
+
+impl Answers {
+    /// What a fatal return value of the session means.
+    pub(super) fn error(&self, session: SessionRef<'_>, code: Code) -> Error {
+        let mut progress = self.lock();
+        if let Some(failure) = progress.failure.take() {
+            return failure.into_error();
+        }
+        let alert = progress.alert.or(code.alert().map(Alert));
+        drop(progress);
+        match code.0 {
+            ffi::E_CERTIFICATE_VERIFICATION_ERROR => {
+                let (status, words) = session.verify_status();
+                Error::Certificate(self.certificate_error(problems(status), words))
+            }
+            ffi::E_CERTIFICATE_REQUIRED | ffi::E_NO_CERTIFICATE_FOUND => {
+                let missing = vec![CertificateProblem::Missing];
+                Error::Certificate(self.certificate_error(missing, code.text()))
+            }
+            // GnuTLS says it when a client's key is unknown, in words that help nobody.
+            ffi::E_INSUFFICIENT_CREDENTIALS if self.setup.psks.is_some() => Error::Tls {
+                alert,
+                reason: "the peer has no key or certificate that fits".into(),
+            },
+            _ => Error::Tls {
+                alert,
+                reason: code.text(),
+            },
+        }
+    }
+
+    fn certificate_error(
+        &self,
+        problems: Vec<CertificateProblem>,
+        details: String,
+    ) -> CertificateError {
+        CertificateError {
+            problems,
+            details: details.trim().to_owned(),
+            name: self.setup.peer_name.clone(),
+        }
+    }
+}
+
+/// The problems in the bits of `gnutls_certificate_status_t`, the most telling first.
+fn problems(status: u32) -> Vec<CertificateProblem> {
+    let found: Vec<CertificateProblem> = BITS
+        .iter()
+        .filter(|(bit, _)| status & bit != 0)
+        .map(|(_, problem)| *problem)
+        .collect();
+    match found.is_empty() {
+        true => vec![CertificateProblem::Other],
+        false => found,
+    }
+}
+
+const BITS: &[(u32, CertificateProblem)] = &[
+    (1 << 5, CertificateProblem::Revoked),
+    (1 << 6, CertificateProblem::UnknownIssuer),
+    (1 << 7, CertificateProblem::UnknownIssuer),
+    (1 << 10, CertificateProblem::Expired),
+    (1 << 9, CertificateProblem::NotYetValid),
+    (1 << 14, CertificateProblem::WrongName),
+    (1 << 18, CertificateProblem::WrongPurpose),
+    (1 << 8, CertificateProblem::InsecureAlgorithm),
+    (1 << 11, CertificateProblem::BadSignature),
+];
+
+/// The code and the phrase of CONNECTION_CLOSE that tell the peer why this side gives up.
+pub(crate) fn close_for(error: &Error) -> Option<(u32, String)> {
+    let phrase = match error {
+        Error::Certificate(err) => err.to_string(),
+        Error::Tls { reason, .. } => reason.clone(),
+        _ => String::new(),
+    };
+    match error {
+        // The peer or the socket has closed already.
+        Error::PeerAlert(..) | Error::Closed(_) | Error::LocallyClosed => None,
+        _ => {
+            let alert = error.alert().unwrap_or(Alert::INTERNAL_ERROR);
+            Some((alert.transport_code(), phrase))
+        }
+    }
+}
+
+/// The error of a connection that ended while its handshake was running.
+pub(crate) fn ended(reason: CloseReason) -> Error {
+    match Alert::from_transport_code(reason.code) {
+        Some(alert) => Error::PeerAlert(alert, reason),
+        None => Error::Closed(reason),
+    }
+}

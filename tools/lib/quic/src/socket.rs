@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! The QUIC socket: its options, messages and events as typed calls.
+//!
+//! All methods take `&self` and may be called from several threads at once; the kernel's socket
+//! lock orders them.
+
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::{
+        AsFd,
+        BorrowedFd,
+        OwnedFd, //
+    },
+    time::Duration, //
+};
+
+use crate::{
+    config::{
+        SocketConfig,
+        TransportParams, //
+    },
+    error::CloseReason,
+    sys::sock::{
+        self,
+        Control,
+        Received, //
+    },
+    uapi::{
+        self,
+        opt,
+        Level,
+        SOL_QUIC, //
+    },
+};
+
+/// Longest encoding of transport parameters that the kernel hands out; it promises 256.
+const PARAMS_LEN: usize = 512;
+/// Longest session ticket or resumption data that the kernel stores.
+const TICKET_LEN: usize = 4096;
+
+/// An open QUIC socket.
+#[derive(Debug)]
+pub(crate) struct Socket(OwnedFd);
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Socket {
+    /// Opens a socket of the family of `addr`.
+    pub(crate) fn open(addr: &SocketAddr) -> io::Result<Socket> {
+        sock::socket(addr).map(Socket)
+    }
+
+    pub(crate) fn bind(&self, addr: &SocketAddr) -> io::Result<()> {
+        sock::bind(self.as_fd(), addr)
+    }
+
+    pub(crate) fn connect(&self, addr: &SocketAddr) -> io::Result<()> {
+        sock::connect(self.as_fd(), addr)
+    }
+
+    pub(crate) fn listen(&self, backlog: i32) -> io::Result<()> {
+        sock::listen(self.as_fd(), backlog)
+    }
+
+    /// The next connection attempt; its handshake has not been run yet.
+    pub(crate) fn accept(&self) -> io::Result<Socket> {
+        retry(|| sock::accept(self.as_fd()).map(Socket))
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        sock::name(self.as_fd(), false)
+    }
+
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        sock::name(self.as_fd(), true)
+    }
+
+    /// Sets SO_SNDTIMEO.
+    pub(crate) fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        sock::set_timeout(self.as_fd(), true, timeout)
+    }
+
+    pub(crate) fn wait_readable(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        sock::wait_readable(self.as_fd(), timeout)
+    }
+
+    /// Send memory not yet acknowledged by the peer.
+    pub(crate) fn unacknowledged(&self) -> io::Result<usize> {
+        sock::unacknowledged(self.as_fd())
+    }
+
+    /// Sends CONNECTION_CLOSE with what [`Self::set_close`] stored and ends all waiting calls.
+    pub(crate) fn shutdown(&self) -> io::Result<()> {
+        sock::shutdown(self.as_fd())
+    }
+
+    /// Receives one item without waiting.
+    pub(crate) fn try_recv(&self, buf: &mut [u8]) -> io::Result<Received> {
+        retry(|| sock::recv(self.as_fd(), buf, libc::MSG_DONTWAIT))
+    }
+
+    /// Looks at the next item without waiting and without taking it.
+    pub(crate) fn try_peek(&self, buf: &mut [u8]) -> io::Result<Received> {
+        retry(|| sock::recv(self.as_fd(), buf, libc::MSG_DONTWAIT | libc::MSG_PEEK))
+    }
+
+    /// Sends on a stream; waits for flow control and buffer space up to the write time-out.
+    pub(crate) fn send_stream(&self, id: i64, data: &[u8], flags: u32) -> io::Result<usize> {
+        let control = Control::Stream(id, flags | uapi::MSG_QUIC_STREAM_SNDBLOCK);
+        retry(|| sock::send(self.as_fd(), data, Some(control), 0))
+    }
+
+    /// Sends a datagram of RFC 9221.
+    pub(crate) fn send_datagram(&self, data: &[u8]) -> io::Result<usize> {
+        retry(|| sock::send(self.as_fd(), data, None, uapi::MSG_QUIC_DATAGRAM))
+    }
+
+    /// Sends handshake bytes; `more` says that further messages follow at once.
+    pub(crate) fn send_handshake(
+        &self,
+        level: Level,
+        data: &[u8],
+        more: bool,
+    ) -> io::Result<usize> {
+        let flags = if more { libc::MSG_MORE as u32 } else { 0 };
+        let control = Control::Handshake(level as u8);
+        retry(|| sock::send(self.as_fd(), data, Some(control), flags))
+    }
+
+    /// Opens the next local stream and returns its id. Waits for the peer's permission, unless
+    /// `wait` is false, up to the write time-out.
+    pub(crate) fn open_stream(&self, uni: bool, wait: bool) -> io::Result<i64> {
+        let mut flags = uapi::MSG_QUIC_STREAM_SNDBLOCK;
+        if uni {
+            flags |= uapi::MSG_QUIC_STREAM_UNI;
+        }
+        if !wait {
+            flags |= uapi::MSG_QUIC_STREAM_DONTWAIT;
+        }
+        retry(|| {
+            let mut value = uapi::id_and_word(-1, flags);
+            self.get(opt::STREAM_OPEN, &mut value)?;
+            Ok(uapi::read_id_and_word(&value).0)
+        })
+    }
+
+    pub(crate) fn reset_stream(&self, id: i64, code: u32) -> io::Result<()> {
+        self.set(opt::STREAM_RESET, &uapi::id_and_word(id, code))
+    }
+
+    pub(crate) fn stop_sending(&self, id: i64, code: u32) -> io::Result<()> {
+        self.set(opt::STREAM_STOP_SENDING, &uapi::id_and_word(id, code))
+    }
+
+    pub(crate) fn enable_event(&self, kind: u8) -> io::Result<()> {
+        self.set(opt::EVENT, &[kind, 1])
+    }
+
+    pub(crate) fn set_transport_params(&self, params: &TransportParams) -> io::Result<()> {
+        self.set(opt::TRANSPORT_PARAM, &params.encode())
+    }
+
+    /// The parameters of this side, or those announced by the peer.
+    pub(crate) fn transport_params(&self, remote: bool) -> io::Result<TransportParams> {
+        let mut value = [0; 56];
+        value[0] = u8::from(remote);
+        self.get(opt::TRANSPORT_PARAM, &mut value)?;
+        Ok(TransportParams::decode(&value))
+    }
+
+    pub(crate) fn set_config(&self, config: &SocketConfig) -> io::Result<()> {
+        self.set(opt::CONFIG, &config.encode())
+    }
+
+    /// `struct quic_config` as the kernel has it.
+    pub(crate) fn config(&self) -> io::Result<[u8; 28]> {
+        let mut value = [0; 28];
+        self.get(opt::CONFIG, &mut value)?;
+        Ok(value)
+    }
+
+    /// Stores the list of application protocols, most wanted first.
+    pub(crate) fn set_alpn(&self, names: &[String]) -> io::Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.set(opt::ALPN, names.join(",").as_bytes())
+    }
+
+    /// Stores what [`Self::shutdown`] or closing the descriptor tells the peer.
+    pub(crate) fn set_close(&self, code: u32, phrase: &str) -> io::Result<()> {
+        self.set(
+            opt::CONNECTION_CLOSE,
+            &uapi::connection_close(code, phrase),
+        )
+    }
+
+    /// How the connection ended. All zero while it has not.
+    pub(crate) fn close_reason(&self) -> io::Result<CloseReason> {
+        let mut value = [0; 72];
+        let len = self.get(opt::CONNECTION_CLOSE, &mut value)?;
+        let (code, frame, phrase) =
+            uapi::read_connection_close(value.get(..len).unwrap_or(&value));
+        Ok(CloseReason {
+            code,
+            frame,
+            phrase,
+            application: false,
+        })
+    }
+
+    /// Starts a key update.
+    pub(crate) fn update_keys(&self) -> io::Result<()> {
+        self.set(opt::KEY_UPDATE, &[])
+    }
+
+    /// Installs a packet secret.
+    pub(crate) fn set_secret(&self, secret: &[u8; 56]) -> io::Result<()> {
+        self.set(opt::CRYPTO_SECRET, secret)
+    }
+
+    /// This side's transport parameters, encoded for the TLS extension.
+    pub(crate) fn encoded_params(&self) -> io::Result<Vec<u8>> {
+        self.get_bytes(opt::TRANSPORT_PARAM_EXT, PARAMS_LEN)
+    }
+
+    /// Hands the peer's transport parameters to the kernel.
+    pub(crate) fn set_encoded_params(&self, params: &[u8]) -> io::Result<()> {
+        self.set(opt::TRANSPORT_PARAM_EXT, params)
+    }
+
+    /// Client: the ticket received. Server: the key that protects tickets.
+    pub(crate) fn session_ticket(&self) -> io::Result<Vec<u8>> {
+        self.get_bytes(opt::SESSION_TICKET, TICKET_LEN)
+    }
+
+    /// Whether the kernel takes this socket for a server's, as libquic asks it.
+    pub(crate) fn is_server(fd: BorrowedFd<'_>) -> bool {
+        let mut token = [0; 128];
+        sock::getsockopt(fd, SOL_QUIC, opt::TOKEN, &mut token).is_err()
+    }
+
+    fn set(&self, name: i32, value: &[u8]) -> io::Result<()> {
+        sock::setsockopt(self.as_fd(), SOL_QUIC, name, value)
+    }
+
+    fn get(&self, name: i32, value: &mut [u8]) -> io::Result<usize> {
+        sock::getsockopt(self.as_fd(), SOL_QUIC, name, value)
+    }
+
+    fn get_bytes(&self, name: i32, most: usize) -> io::Result<Vec<u8>> {
+        let mut value = vec![0; most];
+        let len = self.get(name, &mut value)?;
+        value.truncate(len);
+        Ok(value)
+    }
+}
+
+/// Repeats a call that a signal interrupted.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}

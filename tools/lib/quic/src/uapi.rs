@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Numbers and layouts of `<linux/quic.h>`, written and read without `unsafe`.
+//!
+//! The kernel copies the smaller of its own and the caller's length in both directions, so the
+//! readers here accept a short buffer: missing bytes count as zero.
+
+/// Protocol number for `socket()`.
+pub(crate) const IPPROTO_QUIC: i32 = 261;
+/// Level of the socket options and of the control messages.
+pub(crate) const SOL_QUIC: i32 = 288;
+
+/// Control message with a stream id and stream flags.
+pub(crate) const CMSG_STREAM_INFO: i32 = 0;
+/// Control message with an encryption level.
+pub(crate) const CMSG_HANDSHAKE_INFO: i32 = 1;
+
+/// Opens the stream.
+pub(crate) const MSG_QUIC_STREAM_NEW: u32 = 0x400;
+/// Ends this direction of the stream.
+pub(crate) const MSG_QUIC_STREAM_FIN: u32 = 0x200;
+/// Chooses the next unidirectional id where the id is -1.
+pub(crate) const MSG_QUIC_STREAM_UNI: u32 = 0x800;
+/// Does not wait for the peer to permit one more stream.
+pub(crate) const MSG_QUIC_STREAM_DONTWAIT: u32 = 0x10000;
+/// Tells the peer when sending is blocked by flow control.
+pub(crate) const MSG_QUIC_STREAM_SNDBLOCK: u32 = 0x2000;
+/// The message is a datagram of RFC 9221.
+pub(crate) const MSG_QUIC_DATAGRAM: u32 = 0x1000;
+/// The message is an event.
+pub(crate) const MSG_QUIC_NOTIFICATION: u32 = 0x8000;
+/// All flags that belong into a stream control message.
+pub(crate) const STREAM_FLAGS: u32 = MSG_QUIC_STREAM_NEW
+    | MSG_QUIC_STREAM_FIN
+    | MSG_QUIC_STREAM_UNI
+    | MSG_QUIC_STREAM_DONTWAIT
+    | MSG_QUIC_STREAM_SNDBLOCK;
+
+/// Options of level [`SOL_QUIC`].
+pub(crate) mod opt {
+    pub(crate) const EVENT: i32 = 0;
+    pub(crate) const STREAM_OPEN: i32 = 1;
+    pub(crate) const STREAM_RESET: i32 = 2;
+    pub(crate) const STREAM_STOP_SENDING: i32 = 3;
+    pub(crate) const CONNECTION_CLOSE: i32 = 5;
+    pub(crate) const KEY_UPDATE: i32 = 7;
+    pub(crate) const TRANSPORT_PARAM: i32 = 8;
+    pub(crate) const CONFIG: i32 = 9;
+    pub(crate) const TOKEN: i32 = 10;
+    pub(crate) const ALPN: i32 = 11;
+    pub(crate) const SESSION_TICKET: i32 = 12;
+    pub(crate) const CRYPTO_SECRET: i32 = 13;
+    pub(crate) const TRANSPORT_PARAM_EXT: i32 = 14;
+}
+
+/// Types of events.
+pub(crate) mod event {
+    pub(crate) const STREAM_UPDATE: u8 = 1;
+    pub(crate) const NEW_SESSION_TICKET: u8 = 9;
+}
+
+/// States in `struct quic_stream_update`.
+pub(crate) mod stream_state {
+    pub(crate) const SEND_RECVD: u8 = 3;
+    pub(crate) const SEND_RESET_SENT: u8 = 4;
+    pub(crate) const SEND_RESET_RECVD: u8 = 5;
+    pub(crate) const RECV_RESET_RECVD: u8 = 10;
+}
+
+/// Encryption level of a handshake message or a secret; the discriminant is the wire value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(crate) enum Level {
+    App = 0,
+    Initial = 1,
+    Handshake = 2,
+    Early = 3,
+}
+
+impl Level {
+    pub(crate) fn from_u8(value: u8) -> Option<Level> {
+        match value {
+            0 => Some(Level::App),
+            1 => Some(Level::Initial),
+            2 => Some(Level::Handshake),
+            3 => Some(Level::Early),
+            _ => None,
+        }
+    }
+}
+
+/// Longest secret that fits `struct quic_crypto_secret`.
+const SECRET_LEN: usize = 48;
+
+/// `struct quic_crypto_secret`, 56 bytes. `None` if the secret is too long.
+pub(crate) fn crypto_secret(
+    send: bool,
+    level: Level,
+    cipher: u32,
+    secret: &[u8],
+) -> Option<[u8; 56]> {
+    if secret.len() > SECRET_LEN {
+        return None;
+    }
+    let mut out = Writer::<56>::default();
+    out.put(0, &[u8::from(send), level as u8]);
+    out.put(4, &cipher.to_ne_bytes());
+    out.put(8, secret);
+    Some(out.0)
+}
+
+/// `struct quic_stream_info` or `struct quic_errinfo`: an id and 32 bits, 16 bytes.
+pub(crate) fn id_and_word(id: i64, word: u32) -> [u8; 16] {
+    let mut out = Writer::<16>::default();
+    out.put(0, &id.to_ne_bytes());
+    out.put(8, &word.to_ne_bytes());
+    out.0
+}
+
+/// Reads what [`id_and_word`] writes.
+pub(crate) fn read_id_and_word(bytes: &[u8]) -> (i64, u32) {
+    let bytes = Reader(bytes);
+    (bytes.i64(0), bytes.u32(8))
+}
+
+/// `struct quic_connection_close`, 72 bytes. The phrase is cut to 63 bytes.
+pub(crate) fn connection_close(code: u32, phrase: &str) -> [u8; 72] {
+    let mut out = Writer::<72>::default();
+    out.put(0, &code.to_ne_bytes());
+    let cut = phrase.bytes().take(63).collect::<Vec<u8>>();
+    out.put(8, &cut);
+    out.0
+}
+
+/// Reads `struct quic_connection_close`: code, frame type, phrase up to its NUL.
+pub(crate) fn read_connection_close(bytes: &[u8]) -> (u32, u8, String) {
+    let reader = Reader(bytes);
+    let phrase: Vec<u8> = bytes
+        .iter()
+        .skip(8)
+        .take(64)
+        .copied()
+        .take_while(|byte| *byte != 0)
+        .collect();
+    (
+        reader.u32(0),
+        reader.u8(4),
+        String::from_utf8_lossy(&phrase).into_owned(),
+    )
+}
+
+/// The part of `struct quic_stream_update` that this crate uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StreamUpdate {
+    pub(crate) id: i64,
+    pub(crate) state: u8,
+    pub(crate) errcode: u32,
+}
+
+/// Reads `struct quic_stream_update`.
+pub(crate) fn read_stream_update(bytes: &[u8]) -> StreamUpdate {
+    let bytes = Reader(bytes);
+    StreamUpdate {
+        id: bytes.i64(0),
+        state: bytes.u8(8),
+        errcode: bytes.u32(12),
+    }
+}
+
+/// A structure of `N` bytes under construction.
+pub(crate) struct Writer<const N: usize>(pub(crate) [u8; N]);
+
+impl<const N: usize> Default for Writer<N> {
+    fn default() -> Self {
+        Writer([0; N])
+    }
+}
+
+impl<const N: usize> Writer<N> {
+    /// Puts `bytes` at `offset`; what does not fit is left out.
+    pub(crate) fn put(&mut self, offset: usize, bytes: &[u8]) {
+        for (to, from) in self.0.iter_mut().skip(offset).zip(bytes) {
+            *to = *from;
+        }
+    }
+}
+
+/// A structure given by the kernel, possibly shorter than expected.
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
+
+impl Reader<'_> {
+    fn array<const N: usize>(&self, offset: usize) -> [u8; N] {
+        let mut out = Writer::<N>::default();
+        out.put(0, self.0.get(offset..).unwrap_or_default());
+        out.0
+    }
+
+    pub(crate) fn u8(&self, offset: usize) -> u8 {
+        u8::from_ne_bytes(self.array(offset))
+    }
+
+    pub(crate) fn u16(&self, offset: usize) -> u16 {
+        u16::from_ne_bytes(self.array(offset))
+    }
+
+    pub(crate) fn u32(&self, offset: usize) -> u32 {
+        u32::from_ne_bytes(self.array(offset))
+    }
+
+    pub(crate) fn u64(&self, offset: usize) -> u64 {
+        u64::from_ne_bytes(self.array(offset))
+    }
+
+    pub(crate) fn i64(&self, offset: usize) -> i64 {
+        i64::from_ne_bytes(self.array(offset))
+    }
+}
