@@ -199,10 +199,10 @@ static const struct bad bads[] = {
 	{ "half a parameter id", "\x40", 1 },
 	{ "length beyond the end", "\x04\x08\x01", 3 },
 	{ "the same parameter twice", "\x0f\x00\x04\x01\x05\x04\x01\x06", 8 },
-	{ "connection id of another peer", "\x0f\x08" "zzzzzzzz", 10 },
+	{ "connection id of another peer", "\x0f\x08zzzzzzzz", 10 },
 	{ "ack_delay_exponent of 21", "\x0a\x01\x15", 3 },
 	{ "max_udp_payload_size of 1199", "\x03\x02\x44\xaf", 4 },
-	{ "a server's parameter from a client", "\x02\x10" "ABCDEFGHIJKLMNOP", 18 },
+	{ "a server's parameter from a client", "\x02\x10TOKENTOKENTOKEN!", 18 },
 };
 
 QUIC_TEST_F(handshake, bad_transport_parameters_end_the_connection)
