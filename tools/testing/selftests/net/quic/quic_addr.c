@@ -15,7 +15,7 @@ struct row {
 	bool v6only;
 	int family;		/* of the address; AF_UNSPEC is written as is */
 	const char *addr;
-	uint32_t scope;		/* -1: index of lo */
+	__u32 scope;		/* -1: index of lo */
 	int len;		/* 0: natural length; else bytes passed */
 	int bind_ret;
 	int connect_ret;
@@ -62,7 +62,7 @@ static const struct row rows[] = {
 	  -EINVAL, -EINVAL },
 };
 
-static socklen_t make(const struct row *r, struct sockaddr_storage *ss, uint16_t port)
+static socklen_t make(const struct row *r, struct sockaddr_storage *ss, __u16 port)
 {
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
 	struct sockaddr_in *in = (struct sockaddr_in *)ss;
@@ -77,7 +77,7 @@ static socklen_t make(const struct row *r, struct sockaddr_storage *ss, uint16_t
 	} else if (r->family == AF_INET6) {
 		in6->sin6_port = htons(port);
 		inet_pton(AF_INET6, r->addr, &in6->sin6_addr);
-		in6->sin6_scope_id = r->scope == (uint32_t)-1 ? if_nametoindex("lo") : r->scope;
+		in6->sin6_scope_id = r->scope == (__u32)-1 ? if_nametoindex("lo") : r->scope;
 	}
 	return r->len ? (socklen_t)r->len : len;
 }

@@ -9,7 +9,7 @@ FIXTURE(bulk) {
 
 FIXTURE_VARIANT(bulk) {
 	enum qk_family family;
-	uint32_t cipher;
+	__u32 cipher;
 	int type;
 };
 
@@ -77,7 +77,7 @@ QUIC_TEST_F(bulk, many_streams_at_once)
 
 		flows[i].from = up ? self->p.client : self->p.server;
 		flows[i].to = up ? self->p.server : self->p.client;
-		flows[i].id = (int64_t)(i / 4) * 4 + (up ? 0 : 1) + (i % 4 < 2 ? 0 : 2);
+		flows[i].id = (__s64)(i / 4) * 4 + (up ? 0 : 1) + (i % 4 < 2 ? 0 : 2);
 		flows[i].size = 10000 * (i + 1);
 		flows[i].seed = i;
 	}
@@ -129,7 +129,7 @@ TEST_F_TIMEOUT(large, eight_mebibytes_each_way_at_the_same_time, 4 * qk_test_sec
 /* Blocking calls in two processes: the sender sleeps for credit and buffers. */
 static int write_all(int fd, size_t size)
 {
-	static uint8_t buf[100000];
+	static __u8 buf[100000];
 	size_t done = 0;
 
 	while (done < size) {
@@ -147,7 +147,7 @@ static int write_all(int fd, size_t size)
 
 static int read_all(int fd, size_t size)
 {
-	static uint8_t buf[30000], want[30000];
+	static __u8 buf[30000], want[30000];
 	size_t done = 0;
 
 	while (done < size) {
@@ -165,7 +165,7 @@ static int read_all(int fd, size_t size)
 
 TEST_F_TIMEOUT(large, plain_blocking_read_and_write, 4 * qk_test_seconds())
 {
-	int64_t id = -1;
+	__s64 id = -1;
 	pid_t child;
 	int status;
 

@@ -38,7 +38,7 @@ static void add(struct control *c, int level, int type, const void *data, size_t
 	c->len += CMSG_SPACE(len);
 }
 
-static void add_stream(struct control *c, int64_t id, uint32_t flags, size_t len)
+static void add_stream(struct control *c, __s64 id, __u32 flags, size_t len)
 {
 	struct quic_stream_info info[2] = { { .stream_id = id, .stream_flags = flags } };
 
@@ -169,7 +169,7 @@ QUIC_TEST_F(cmsg, handshake_wins_over_stream)
 QUIC_TEST_F(cmsg, handshake_messages_by_table)
 {
 	struct row {
-		uint8_t level;
+		__u8 level;
 		size_t len;
 		int ret;
 	};

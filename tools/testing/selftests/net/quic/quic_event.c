@@ -60,7 +60,7 @@ QUIC_TEST_F(event, switches_by_table)
 QUIC_TEST_F(event, an_event_has_the_notification_flag_and_its_exact_length)
 {
 	struct quic_stream_update up;
-	uint8_t buf[128];
+	__u8 buf[128];
 	struct qk_item it;
 
 	self->opts.server_events = 1u << QUIC_EVENT_STREAM_UPDATE;
@@ -79,7 +79,7 @@ QUIC_TEST_F(event, an_event_has_the_notification_flag_and_its_exact_length)
 QUIC_TEST_F(event, a_short_buffer_leaves_the_rest_of_an_event)
 {
 	struct quic_stream_update up;
-	uint8_t buf[128];
+	__u8 buf[128];
 	struct qk_item it;
 	size_t done = 0;
 
@@ -141,7 +141,7 @@ QUIC_TEST_F(event, more_streams_are_told_by_the_highest_id)
 	ASSERT_EQ(sizeof(ev.max_stream),
 		  qk_next_event(self->p.client, QUIC_EVENT_STREAM_MAX_STREAM, &ev));
 	EXPECT_EQ(2, ev.max_stream & QUIC_STREAM_TYPE_MASK);
-	EXPECT_LE(QK_CLIENT_UNI(2), (int64_t)ev.max_stream);
+	EXPECT_LE(QK_CLIENT_UNI(2), (__s64)ev.max_stream);
 }
 
 QUIC_TEST_F(event, a_key_update_is_told_to_both)

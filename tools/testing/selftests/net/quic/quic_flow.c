@@ -7,7 +7,7 @@
 #define CHUNK	32768
 #define MAX_FLOWS	16
 
-static uint64_t mix(uint64_t x)
+static __u64 mix(__u64 x)
 {
 	x += 0x9e3779b97f4a7c15u;
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -16,17 +16,17 @@ static uint64_t mix(uint64_t x)
 }
 
 /* The bytes at @offset of the endless sequence named by @seed. */
-void qk_pattern(uint8_t *buf, size_t len, uint64_t seed, uint64_t offset)
+void qk_pattern(__u8 *buf, size_t len, __u64 seed, __u64 offset)
 {
 	size_t i = 0;
 
 	while (i < len) {
-		uint64_t at = offset + i;
-		uint64_t word = mix(seed ^ (at / 8 * 0x2545f4914f6cdd1du));
+		__u64 at = offset + i;
+		__u64 word = mix(seed ^ (at / 8 * 0x2545f4914f6cdd1du));
 		size_t skip = at % 8;
 		size_t n = 8 - skip < len - i ? 8 - skip : len - i;
 
-		memcpy(buf + i, (uint8_t *)&word + skip, n);
+		memcpy(buf + i, (__u8 *)&word + skip, n);
 		i += n;
 	}
 }
@@ -34,13 +34,13 @@ void qk_pattern(uint8_t *buf, size_t len, uint64_t seed, uint64_t offset)
 /* Queue as much as the socket takes; whether anything was taken, or -errno. */
 static int push(struct qk_flow *f)
 {
-	static uint8_t buf[CHUNK];
+	static __u8 buf[CHUNK];
 	int progress = 0;
 
 	while (!f->sent_all) {
 		size_t left = f->size - f->sent;
 		size_t n = left < CHUNK ? left : CHUNK;
-		uint32_t flags = 0;
+		__u32 flags = 0;
 		ssize_t ret;
 
 		if (!f->opened)
@@ -61,7 +61,7 @@ static int push(struct qk_flow *f)
 	return progress;
 }
 
-static struct qk_flow *find(struct qk_flow *flows, size_t count, int to, int64_t id)
+static struct qk_flow *find(struct qk_flow *flows, size_t count, int to, __s64 id)
 {
 	size_t i;
 
@@ -75,7 +75,7 @@ static struct qk_flow *find(struct qk_flow *flows, size_t count, int to, int64_t
 /* Take what is there from one socket; whether anything was, or -errno. */
 static int pull(struct qk_flow *flows, size_t count, int fd)
 {
-	static uint8_t got[CHUNK], want[CHUNK];
+	static __u8 got[CHUNK], want[CHUNK];
 	int progress = 0;
 
 	for (;;) {
@@ -136,7 +136,7 @@ static int await(const struct qk_flow *flows, size_t count)
  */
 int qk_flow_run(struct qk_flow *flows, size_t count)
 {
-	int64_t moved = qk_now_ms();
+	__s64 moved = qk_now_ms();
 	size_t i;
 	int ret;
 

@@ -33,7 +33,7 @@ FIXTURE_TEARDOWN(handshake)
 
 QUIC_TEST_F(handshake, each_cipher_establishes)
 {
-	static const uint32_t ciphers[] = {
+	static const __u32 ciphers[] = {
 		QK_AES_GCM_128, QK_AES_GCM_256, QK_AES_CCM_128, QK_CHACHA20_POLY1305,
 	};
 	struct qk_item it;
@@ -60,7 +60,7 @@ QUIC_TEST_F(handshake, alpn_finds_its_listener)
 QUIC_TEST_F(handshake, of_two_listeners_on_a_port_the_one_with_the_alpn_accepts)
 {
 	struct sockaddr_storage ss;
-	uint8_t hello[1024];
+	__u8 hello[1024];
 	socklen_t len;
 	size_t n;
 	int other;
@@ -102,7 +102,7 @@ QUIC_TEST_F(handshake, messages_need_not_be_tls)
 
 QUIC_TEST_F(handshake, a_flight_of_many_packets_arrives_in_order)
 {
-	static uint8_t sent[12000], got[12000];
+	static __u8 sent[12000], got[12000];
 
 	ASSERT_EQ(0, qk_hs_start(&self->p, &self->opts));
 	qk_pattern(sent, sizeof(sent), 77, 0);
@@ -132,8 +132,8 @@ QUIC_TEST_F(handshake, levels_without_keys_cannot_send)
 QUIC_TEST_F(handshake, secrets_by_table)
 {
 	static const struct {
-		uint8_t level;
-		uint32_t type;
+		__u8 level;
+		__u32 type;
 		int ret;
 	} rows[] = {
 		{ QUIC_CRYPTO_HANDSHAKE, 0, -EINVAL },
@@ -162,7 +162,7 @@ QUIC_TEST_F(handshake, secrets_by_table)
 
 QUIC_TEST_F(handshake, nothing_of_it_works_again_once_established)
 {
-	uint8_t params[QK_MAX_PARAMS];
+	__u8 params[QK_MAX_PARAMS];
 	socklen_t len = sizeof(params);
 
 	ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
@@ -174,7 +174,7 @@ QUIC_TEST_F(handshake, nothing_of_it_works_again_once_established)
 
 QUIC_TEST_F(handshake, the_encoded_parameters_fit_into_256_bytes)
 {
-	uint8_t params[QK_MAX_PARAMS];
+	__u8 params[QK_MAX_PARAMS];
 	socklen_t len = 256, tiny = 1;
 
 	ASSERT_EQ(0, qk_hs_start(&self->p, &self->opts));

@@ -13,7 +13,7 @@ FIXTURE(hostile) {
 	struct qk_pair p;
 	struct qk_opts opts;
 	int udp;
-	uint64_t seed;
+	__u64 seed;
 };
 
 FIXTURE_VARIANT(hostile) {
@@ -43,7 +43,7 @@ FIXTURE_TEARDOWN(hostile)
 	qk_close(&self->udp);
 }
 
-static uint64_t rnd(uint64_t *seed)
+static __u64 rnd(__u64 *seed)
 {
 	*seed ^= *seed << 13;
 	*seed ^= *seed >> 7;
@@ -51,13 +51,13 @@ static uint64_t rnd(uint64_t *seed)
 	return *seed;
 }
 
-static int64_t drops(void)
+static __s64 drops(void)
 {
 	static const char * const names[] = {
 		"QuicPktInvHdrDrop", "QuicPktInvNumDrop", "QuicPktInvFrmDrop", "QuicPktRcvDrop",
 		"QuicPktDecDrop",
 	};
-	int64_t sum = 0;
+	__s64 sum = 0;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++)
@@ -65,7 +65,7 @@ static int64_t drops(void)
 	return sum;
 }
 
-static void throw_at(int udp, uint16_t port, enum qk_family family, const void *buf, size_t len)
+static void throw_at(int udp, __u16 port, enum qk_family family, const void *buf, size_t len)
 {
 	struct sockaddr_storage ss;
 	socklen_t ss_len = qk_loopback(&ss, family, port);
@@ -74,15 +74,15 @@ static void throw_at(int udp, uint16_t port, enum qk_family family, const void *
 	sendto(udp, buf, len, 0, (struct sockaddr *)&ss, ss_len);
 }
 
-static void throw_random(int udp, uint16_t port, enum qk_family family, uint64_t *seed)
+static void throw_random(int udp, __u16 port, enum qk_family family, __u64 *seed)
 {
-	uint8_t buf[LARGEST];
+	__u8 buf[LARGEST];
 	size_t len = rnd(seed) % (LARGEST + 1);
 
 	qk_pattern(buf, len, rnd(seed), 0);
 	if (len > 5 && rnd(seed) % 2) {
 		/* A long header of a known version gets further. */
-		static const uint8_t v1[] = { 0, 0, 0, 1 }, v2[] = { 0x6b, 0x33, 0x43, 0xcf };
+		static const __u8 v1[] = { 0, 0, 0, 1 }, v2[] = { 0x6b, 0x33, 0x43, 0xcf };
 
 		buf[0] |= 0xc0;
 		memcpy(buf + 1, rnd(seed) % 2 ? v1 : v2, 4);
@@ -92,9 +92,9 @@ static void throw_random(int udp, uint16_t port, enum qk_family family, uint64_t
 	throw_at(udp, port, family, buf, len);
 }
 
-static bool drained(int64_t before, int64_t at_least)
+static bool drained(__s64 before, __s64 at_least)
 {
-	int64_t start = qk_now_ms();
+	__s64 start = qk_now_ms();
 
 	while (drops() - before < at_least) {
 		if (qk_now_ms() - start > qk_wait_ms())
@@ -106,7 +106,7 @@ static bool drained(int64_t before, int64_t at_least)
 
 QUIC_TEST_F(hostile, random_datagrams_at_a_listener_change_nothing)
 {
-	int64_t before = drops();
+	__s64 before = drops();
 	int i;
 
 	self->p.listener = qk_listen(&self->opts);
@@ -123,14 +123,14 @@ QUIC_TEST_F(hostile, random_datagrams_at_a_listener_change_nothing)
 }
 
 /* The bytes of the Initial that a client sends. */
-static ssize_t capture(const struct qk_opts *opts, uint8_t *buf, size_t size)
+static ssize_t capture(const struct qk_opts *opts, __u8 *buf, size_t size)
 {
 	struct sockaddr_storage ss;
 	socklen_t ss_len = qk_loopback(&ss, opts->family, 0);
 	int udp = socket(opts->family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
 	int client = -1;
 	ssize_t ret = -1;
-	uint8_t hello[1024];
+	__u8 hello[1024];
 	size_t len;
 
 	if (udp < 0 || bind(udp, (struct sockaddr *)&ss, ss_len))
@@ -150,8 +150,8 @@ out:
 
 QUIC_TEST_F(hostile, truncated_initials_at_a_listener_make_no_connection)
 {
-	int64_t before = drops();
-	uint8_t buf[2048];
+	__s64 before = drops();
+	__u8 buf[2048];
 	ssize_t len = capture(&self->opts, buf, sizeof(buf));
 	ssize_t n;
 
@@ -170,9 +170,9 @@ QUIC_TEST_F(hostile, truncated_initials_at_a_listener_make_no_connection)
 
 QUIC_TEST_F(hostile, an_initial_with_a_flipped_bit_makes_no_connection)
 {
-	uint8_t buf[2048], bad[2048];
+	__u8 buf[2048], bad[2048];
 	ssize_t len = capture(&self->opts, buf, sizeof(buf));
-	int64_t before = drops();
+	__s64 before = drops();
 	int i;
 
 	ASSERT_LE(1200, len);
@@ -202,7 +202,7 @@ QUIC_TEST_F(hostile, an_initial_with_a_flipped_bit_makes_no_connection)
 QUIC_TEST_F(hostile, random_datagrams_at_a_connection_change_nothing)
 {
 	struct qk_flow flows[2];
-	int64_t before;
+	__s64 before;
 	int round, i;
 
 	ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
@@ -234,7 +234,7 @@ QUIC_TEST_F(hostile, random_datagrams_at_a_connection_change_nothing)
 
 QUIC_TEST_F(hostile, empty_and_tiny_datagrams_at_a_connection_change_nothing)
 {
-	uint8_t buf[32];
+	__u8 buf[32];
 	struct qk_flow f = { .id = 0, .size = 50000, .seed = 8 };
 	int i;
 

@@ -19,7 +19,7 @@ int qk_wait(int fd, short events)
 }
 
 /* sendmsg() with a stream control message. */
-ssize_t qk_send(int fd, int64_t id, uint32_t stream_flags, const void *buf, size_t len, int flags)
+ssize_t qk_send(int fd, __s64 id, __u32 stream_flags, const void *buf, size_t len, int flags)
 {
 	char control[CMSG_SPACE(sizeof(struct quic_stream_info))] = { };
 	struct quic_stream_info info = { .stream_id = id, .stream_flags = stream_flags };
@@ -64,7 +64,7 @@ static void classify(struct msghdr *msg, struct qk_item *it)
 			it->stream_flags = info.stream_flags;
 		} else if (cmsg->cmsg_type == QUIC_HANDSHAKE_INFO) {
 			it->kind = QK_HANDSHAKE;
-			it->level = *(uint8_t *)CMSG_DATA(cmsg);
+			it->level = *(__u8 *)CMSG_DATA(cmsg);
 		}
 	}
 }
@@ -106,9 +106,9 @@ ssize_t qk_next(int fd, struct qk_item *it, void *buf, size_t len)
 }
 
 /* Drop everything up to the next event of a type and return its payload. */
-int qk_next_event(int fd, uint8_t type, union quic_event *ev)
+int qk_next_event(int fd, __u8 type, union quic_event *ev)
 {
-	uint8_t buf[QK_EVENT_SPACE];
+	__u8 buf[QK_EVENT_SPACE];
 	struct qk_item it;
 	ssize_t ret;
 
@@ -127,7 +127,7 @@ int qk_next_event(int fd, uint8_t type, union quic_event *ev)
 }
 
 /* Wait until a stream is reported to have entered a state. */
-int qk_stream_state(int fd, int64_t id, uint8_t state, struct quic_stream_update *up)
+int qk_stream_state(int fd, __s64 id, __u8 state, struct quic_stream_update *up)
 {
 	union quic_event ev;
 	int ret;
@@ -143,7 +143,7 @@ int qk_stream_state(int fd, int64_t id, uint8_t state, struct quic_stream_update
 }
 
 /* STREAM_OPEN; @id is -1 or the wanted id, and becomes the one opened. */
-int qk_open(int fd, int64_t *id, uint32_t flags)
+int qk_open(int fd, __s64 *id, __u32 flags)
 {
 	struct quic_stream_info info = { .stream_id = *id, .stream_flags = flags };
 	socklen_t len = sizeof(info);

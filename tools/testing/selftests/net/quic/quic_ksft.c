@@ -2,7 +2,6 @@
 /* Environment, sockets and options for the QUIC selftests. */
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -18,12 +17,12 @@
 #define CALIBRATION_NS		8000000
 #define CALIBRATION_ROUNDS	4000000
 
-static int64_t now_ns(void)
+static __s64 now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	return (__s64)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 /*
@@ -33,10 +32,10 @@ static int64_t now_ns(void)
 unsigned int qk_scale(void)
 {
 	static unsigned int scale;
-	static uint64_t sink;	/* keeps the compiler from dropping the loop */
+	static __u64 sink;	/* keeps the compiler from dropping the loop */
 	const char *env = getenv("QUIC_KSFT_SCALE");
-	uint64_t x = 1;
-	int64_t spent;
+	__u64 x = 1;
+	__s64 spent;
 	unsigned int i;
 
 	if (scale)
@@ -56,7 +55,7 @@ unsigned int qk_scale(void)
 	return scale;
 }
 
-int64_t qk_now_ms(void)
+__s64 qk_now_ms(void)
 {
 	return now_ns() / 1000000;
 }
@@ -110,17 +109,17 @@ int qk_setup(void)
 }
 
 /* Value of a line of /proc/net/quic/snmp of this namespace. */
-int64_t qk_snmp(const char *name)
+__s64 qk_snmp(const char *name)
 {
-	int64_t found = -ENOENT;
+	__s64 found = -ENOENT;
 	char line[128], key[64];
-	int64_t value;
+	__s64 value;
 	FILE *f = fopen("/proc/thread-self/net/quic/snmp", "r");
 
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%63s %" SCNd64, key, &value) == 2 && !strcmp(key, name))
+		if (sscanf(line, "%63s %lld", key, &value) == 2 && !strcmp(key, name))
 			found = value;
 	}
 	fclose(f);
@@ -152,7 +151,7 @@ int qk_socket(enum qk_family family, int type)
 	return fd < 0 ? -errno : fd;
 }
 
-socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, uint16_t port)
+socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, __u16 port)
 {
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
 	struct sockaddr_in *in = (struct sockaddr_in *)ss;
@@ -171,7 +170,7 @@ socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, uint16
 }
 
 /* Local port in host order, 0 if there is none. */
-uint16_t qk_port(int fd)
+__u16 qk_port(int fd)
 {
 	struct sockaddr_storage ss = { };
 	socklen_t len = sizeof(ss);
@@ -201,17 +200,17 @@ int qk_get(int fd, int opt, void *val, socklen_t *len)
 	return getsockopt(fd, SOL_QUIC, opt, val, len) ? -errno : 0;
 }
 
-int qk_event(int fd, uint8_t type, uint8_t on)
+int qk_event(int fd, __u8 type, __u8 on)
 {
 	struct quic_event_option opt = { .type = type, .on = on };
 
 	return qk_set(fd, QUIC_SOCKOPT_EVENT, &opt, sizeof(opt));
 }
 
-int qk_events(int fd, uint32_t mask)
+int qk_events(int fd, __u32 mask)
 {
 	int ret = 0;
-	uint8_t i;
+	__u8 i;
 
 	for (i = QUIC_EVENT_NONE + 1; i < QUIC_EVENT_MAX && !ret; i++) {
 		if (mask & (1u << i))
@@ -221,7 +220,7 @@ int qk_events(int fd, uint32_t mask)
 }
 
 static int apply(int fd, const char *alpn, const struct quic_transport_param *param,
-		 const struct quic_config *config, uint32_t events)
+		 const struct quic_config *config, __u32 events)
 {
 	int ret = 0;
 
@@ -252,7 +251,7 @@ int qk_listen(const struct qk_opts *opts)
 	return ret ? ret : fd;
 }
 
-int qk_connect(const struct qk_opts *opts, uint16_t port)
+int qk_connect(const struct qk_opts *opts, __u16 port)
 {
 	int fd = qk_socket(opts->family, opts->type);
 	struct sockaddr_storage ss;

@@ -14,7 +14,6 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <linux/quic.h>
@@ -26,10 +25,10 @@
 #define QK_CHACHA20_POLY1305	54
 
 /* Stream ids of the four kinds, number n counted from 0. */
-#define QK_CLIENT_BIDI(n)	((int64_t)(n) * 4)
-#define QK_SERVER_BIDI(n)	((int64_t)(n) * 4 + 1)
-#define QK_CLIENT_UNI(n)	((int64_t)(n) * 4 + 2)
-#define QK_SERVER_UNI(n)	((int64_t)(n) * 4 + 3)
+#define QK_CLIENT_BIDI(n)	((__s64)(n) * 4)
+#define QK_SERVER_BIDI(n)	((__s64)(n) * 4 + 1)
+#define QK_CLIENT_UNI(n)	((__s64)(n) * 4 + 2)
+#define QK_SERVER_UNI(n)	((__s64)(n) * 4 + 3)
 
 #define QK_MAX_PARAMS		512	/* largest TRANSPORT_PARAM_EXT value */
 
@@ -53,9 +52,9 @@ struct qk_item {
 	enum qk_kind kind;
 	ssize_t len;		/* bytes, as returned by recvmsg() */
 	int msg_flags;
-	int64_t stream_id;
-	uint32_t stream_flags;
-	uint8_t level;		/* of a handshake message */
+	__s64 stream_id;
+	__u32 stream_flags;
+	__u8 level;		/* of a handshake message */
 	int cmsgs;		/* control messages seen */
 };
 
@@ -63,14 +62,14 @@ struct qk_item {
 struct qk_opts {
 	enum qk_family family;
 	int type;
-	uint32_t cipher;
+	__u32 cipher;
 	const char *alpn;
 	const struct quic_transport_param *client_param;
 	const struct quic_transport_param *server_param;
 	const struct quic_config *client_config;
 	const struct quic_config *server_config;
-	uint32_t client_events;	/* bit n enables event n */
-	uint32_t server_events;
+	__u32 client_events;	/* bit n enables event n */
+	__u32 server_events;
 };
 
 struct qk_pair {
@@ -82,44 +81,44 @@ struct qk_pair {
 /* quic_ksft.c: environment and sockets */
 unsigned int qk_scale(void);
 int qk_wait_ms(void);
-int64_t qk_now_ms(void);
+__s64 qk_now_ms(void);
 int qk_test_seconds(void);
 int qk_setup(void);
-int64_t qk_snmp(const char *name);
+__s64 qk_snmp(const char *name);
 bool qk_listed(const char *file, const char *text);
 int qk_socket(enum qk_family family, int type);
-socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, uint16_t port);
-uint16_t qk_port(int fd);
+socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, __u16 port);
+__u16 qk_port(int fd);
 int qk_bind_loopback(int fd, enum qk_family family);
 int qk_listen(const struct qk_opts *opts);
-int qk_connect(const struct qk_opts *opts, uint16_t port);
+int qk_connect(const struct qk_opts *opts, __u16 port);
 int qk_accept(int listener);
 void qk_close(int *fd);
 
 /* quic_ksft.c: options; the result is 0 or -errno */
 int qk_set(int fd, int opt, const void *val, socklen_t len);
 int qk_get(int fd, int opt, void *val, socklen_t *len);
-int qk_event(int fd, uint8_t type, uint8_t on);
-int qk_events(int fd, uint32_t mask);
+int qk_event(int fd, __u8 type, __u8 on);
+int qk_events(int fd, __u32 mask);
 
 /* quic_io.c: messages */
 int qk_wait(int fd, short events);
-ssize_t qk_send(int fd, int64_t id, uint32_t stream_flags, const void *buf, size_t len, int flags);
+ssize_t qk_send(int fd, __s64 id, __u32 stream_flags, const void *buf, size_t len, int flags);
 ssize_t qk_recv(int fd, struct qk_item *it, void *buf, size_t len, int flags);
 ssize_t qk_next(int fd, struct qk_item *it, void *buf, size_t len);
-int qk_next_event(int fd, uint8_t type, union quic_event *ev);
-int qk_stream_state(int fd, int64_t id, uint8_t state, struct quic_stream_update *up);
-int qk_open(int fd, int64_t *id, uint32_t flags);
+int qk_next_event(int fd, __u8 type, union quic_event *ev);
+int qk_stream_state(int fd, __s64 id, __u8 state, struct quic_stream_update *up);
+int qk_open(int fd, __s64 *id, __u32 flags);
 bool qk_quiet(int fd);
 
 /* quic_tls.c: a handshake with dummy messages and fixed secrets */
-ssize_t qk_hs_send(int fd, uint8_t level, const void *buf, size_t len, int flags);
-int qk_hs_recv(int fd, uint8_t level, void *buf, size_t len);
-int qk_secret(int fd, uint8_t level, bool send, bool from_server, uint32_t cipher);
+ssize_t qk_hs_send(int fd, __u8 level, const void *buf, size_t len, int flags);
+int qk_hs_recv(int fd, __u8 level, void *buf, size_t len);
+int qk_secret(int fd, __u8 level, bool send, bool from_server, __u32 cipher);
 int qk_give_params(int from, int to);
-size_t qk_client_hello(int fd, const char *alpn, uint8_t *buf, size_t size);
+size_t qk_client_hello(int fd, const char *alpn, __u8 *buf, size_t size);
 int qk_hs_start(struct qk_pair *p, const struct qk_opts *opts);
-int qk_hs_finish(struct qk_pair *p, uint32_t cipher);
+int qk_hs_finish(struct qk_pair *p, __u32 cipher);
 int qk_pair_open(struct qk_pair *p, const struct qk_opts *opts);
 void qk_pair_close(struct qk_pair *p);
 
@@ -127,9 +126,9 @@ void qk_pair_close(struct qk_pair *p);
 struct qk_flow {
 	int from;
 	int to;
-	int64_t id;
+	__s64 id;
 	size_t size;
-	uint64_t seed;
+	__u64 seed;
 	bool opened;		/* the stream exists, no NEW with the first bytes */
 	size_t sent;
 	size_t received;
@@ -137,7 +136,7 @@ struct qk_flow {
 	bool received_all;
 };
 
-void qk_pattern(uint8_t *buf, size_t len, uint64_t seed, uint64_t offset);
+void qk_pattern(__u8 *buf, size_t len, __u64 seed, __u64 offset);
 int qk_flow_run(struct qk_flow *flows, size_t count);
 
 /* Most tests need a limit of their own; the expression is read at start-up. */

@@ -7,7 +7,6 @@
 
 #define NEW	MSG_QUIC_STREAM_NEW
 #define FIN	MSG_QUIC_STREAM_FIN
-#define CLOSE_EVENT	(1u << QUIC_EVENT_CONNECTION_CLOSE)
 
 FIXTURE(life) {
 	struct qk_pair p;
@@ -29,8 +28,8 @@ FIXTURE_SETUP(life)
 	if (ret)
 		SKIP(return, "no QUIC sockets here: %s", strerror(-ret));
 	self->opts.family = variant->family;
-	self->opts.client_events = CLOSE_EVENT;
-	self->opts.server_events = CLOSE_EVENT;
+	self->opts.client_events = 1u << QUIC_EVENT_CONNECTION_CLOSE;
+	self->opts.server_events = 1u << QUIC_EVENT_CONNECTION_CLOSE;
 }
 
 FIXTURE_TEARDOWN(life)
@@ -145,7 +144,7 @@ QUIC_TEST_F(life, a_blocked_writer_is_woken_by_the_close)
 QUIC_TEST_F(life, a_full_backlog_refuses)
 {
 	struct qk_pair second = { -1, -1, -1 };
-	uint8_t hello[1024];
+	__u8 hello[1024];
 	union quic_event ev;
 	size_t len;
 	int i;
@@ -189,7 +188,7 @@ QUIC_TEST_F(life, an_idle_connection_ends_at_both_sides)
 QUIC_TEST_F(life, a_client_without_a_server_gives_up)
 {
 	struct quic_transport_param param = { .max_idle_timeout = 1000000 };
-	uint8_t hello[1024];
+	__u8 hello[1024];
 	size_t len;
 
 	self->opts.client_param = &param;
@@ -202,7 +201,7 @@ QUIC_TEST_F(life, a_client_without_a_server_gives_up)
 
 QUIC_TEST_F(life, connections_are_counted_and_listed_until_they_end)
 {
-	int64_t estabs, start;
+	__s64 estabs, start;
 	char text[16];
 
 	ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));

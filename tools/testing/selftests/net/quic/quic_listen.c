@@ -43,7 +43,7 @@ static int do_listen(int fd, int backlog)
 	return listen(fd, backlog) ? -errno : 0;
 }
 
-static int bind_port(int fd, enum qk_family family, uint16_t port)
+static int bind_port(int fd, enum qk_family family, __u16 port)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = qk_loopback(&ss, family, port);
@@ -130,7 +130,7 @@ QUIC_TEST_F(listener, two_on_one_port_differ_by_alpn)
 
 	for (i = 0; i < ARRAY_SIZE(twos); i++) {
 		const struct two *t = &twos[i];
-		uint16_t port = 5000 + i;
+		__u16 port = 5000 + i;
 		int one = t->reuseport;
 		int a = qk_socket(variant->family, 0);
 		int b = qk_socket(variant->family, 0);
@@ -188,7 +188,7 @@ QUIC_TEST_F(listener, accept_tells_the_address_of_the_client)
 	struct sockaddr_storage ss, peer;
 	socklen_t len = sizeof(ss), peer_len = sizeof(peer);
 	struct qk_pair p = { -1, -1, -1 };
-	uint8_t hello[1024];
+	__u8 hello[1024];
 	size_t n;
 
 	p.listener = qk_listen(&self->opts);

@@ -148,7 +148,7 @@ QUIC_TEST_F(size, an_excess_is_ignored_whatever_it_holds)
 {
 	struct {
 		struct quic_transport_param param;
-		uint64_t reserved;
+		__u64 reserved;
 	} longer = { .param.max_streams_bidi = 9, .reserved = ~0ull };
 	socklen_t len = sizeof(longer);
 

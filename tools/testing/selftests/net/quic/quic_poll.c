@@ -62,7 +62,7 @@ QUIC_TEST_F(polling, a_closed_socket_has_every_bit)
 
 QUIC_TEST_F(polling, a_listener_is_readable_once_a_client_waits)
 {
-	uint8_t hello[1024];
+	__u8 hello[1024];
 	size_t len;
 	int fd;
 
@@ -164,16 +164,16 @@ QUIC_TEST_F(polling, ioctl_tells_what_is_queued)
 	EXPECT_EQ(EFAULT, errno);
 }
 
-QUIC_TEST_F(polling, what_is_sent_is_released_by_acknowledgements)
+QUIC_TEST_F(polling, what_is_sent_is_released_by_acknowledgments)
 {
 	struct qk_flow f = { .id = 0, .size = 100000, .seed = 4 };
-	int64_t start = qk_now_ms();
+	__s64 start = qk_now_ms();
 
 	ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
 	f.from = self->p.client;
 	f.to = self->p.server;
 	ASSERT_EQ(0, qk_flow_run(&f, 1));
-	/* The last acknowledgement may be delayed by max_ack_delay. */
+	/* The last acknowledgment may be delayed by max_ack_delay. */
 	while (queued(self->p.client, SIOCOUTQ) > 0 && qk_now_ms() - start < qk_wait_ms())
 		poll(NULL, 0, 5);
 	EXPECT_EQ(0, queued(self->p.client, SIOCOUTQ));

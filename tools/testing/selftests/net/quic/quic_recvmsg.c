@@ -35,7 +35,7 @@ FIXTURE_TEARDOWN(receiving)
 }
 
 /* Wait until all of a stream is there, so that reads do not depend on timing. */
-static int settle(struct qk_pair *p, int64_t id, const void *data, size_t len)
+static int settle(struct qk_pair *p, __s64 id, const void *data, size_t len)
 {
 	int ret = qk_event(p->server, QUIC_EVENT_STREAM_UPDATE, 1);
 
@@ -171,7 +171,7 @@ QUIC_TEST_F(receiving, read_takes_the_bytes_of_the_next_stream)
 QUIC_TEST_F(receiving, an_empty_queue_waits_as_long_as_told)
 {
 	struct timeval tv = { .tv_usec = 30000 };
-	int64_t start;
+	__s64 start;
 	char c;
 
 	EXPECT_EQ(-1, recv(self->p.server, &c, 1, MSG_DONTWAIT));

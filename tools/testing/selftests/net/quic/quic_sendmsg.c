@@ -64,8 +64,8 @@ QUIC_TEST_F(sending, a_flag_of_another_protocol_is_refused)
 
 struct row {
 	const char *what;
-	int64_t id;
-	uint32_t stream_flags;
+	__s64 id;
+	__u32 stream_flags;
 	size_t len;
 	int ret;
 };
@@ -147,7 +147,7 @@ QUIC_TEST_F(sending, the_active_stream_takes_plain_writes)
 {
 	struct qk_item it;
 	char buf[16];
-	int64_t id = -1;
+	__s64 id = -1;
 
 	EXPECT_EQ(-1, send(self->p.client, "x", 1, MSG_NOSIGNAL));
 	EXPECT_EQ(EINVAL, errno);

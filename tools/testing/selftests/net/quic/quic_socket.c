@@ -38,7 +38,7 @@ FIXTURE_TEARDOWN(sock)
 	qk_close(&self->other);
 }
 
-static int do_bind(int fd, enum qk_family family, uint16_t port)
+static int do_bind(int fd, enum qk_family family, __u16 port)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = qk_loopback(&ss, family, port);
@@ -46,7 +46,7 @@ static int do_bind(int fd, enum qk_family family, uint16_t port)
 	return bind(fd, (struct sockaddr *)&ss, len) ? -errno : 0;
 }
 
-static int do_connect(int fd, enum qk_family family, uint16_t port)
+static int do_connect(int fd, enum qk_family family, __u16 port)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = qk_loopback(&ss, family, port);
@@ -184,7 +184,7 @@ QUIC_TEST_F(sock, connect_sets_the_peer_address_and_keeps_the_local_one)
 {
 	struct sockaddr_storage want, ss;
 	socklen_t len = sizeof(ss), want_len = qk_loopback(&want, variant->family, 4433);
-	uint16_t port;
+	__u16 port;
 
 	ASSERT_EQ(0, do_bind(self->fd, variant->family, 0));
 	port = qk_port(self->fd);

@@ -50,10 +50,10 @@ FIXTURE_TEARDOWN(stream)
 
 struct row {
 	const char *what;
-	int64_t id;
-	uint32_t flags;
+	__s64 id;
+	__u32 flags;
 	int ret;
-	int64_t opened;
+	__s64 opened;
 };
 
 /* Run from top to bottom on the client; three bidi and two uni are allowed. */
@@ -79,7 +79,7 @@ QUIC_TEST_F(stream, open_by_table)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		int64_t id = rows[i].id;
+		__s64 id = rows[i].id;
 		int ret = qk_open(self->p.client, &id, rows[i].flags);
 
 		EXPECT_EQ(rows[i].ret, ret) {
@@ -106,7 +106,7 @@ QUIC_TEST_F(stream, open_tells_the_flags_and_the_size)
 
 QUIC_TEST_F(stream, opening_sends_nothing)
 {
-	int64_t id = -1;
+	__s64 id = -1;
 
 	ASSERT_EQ(0, qk_open(self->p.client, &id, 0));
 	EXPECT_TRUE(qk_quiet(self->p.server));
@@ -116,7 +116,7 @@ QUIC_TEST_F(stream, opening_sends_nothing)
 
 QUIC_TEST_F(stream, a_stream_that_carried_data_is_not_opened_again)
 {
-	int64_t id = 0;
+	__s64 id = 0;
 
 	ASSERT_EQ(1, qk_send(self->p.client, 0, NEW, "x", 1, 0));
 	EXPECT_EQ(-EINVAL, qk_open(self->p.client, &id, 0));
@@ -164,7 +164,7 @@ QUIC_TEST_F(stream, send_above_the_limit_waits_as_long_as_told)
 }
 
 /* Use one stream up: both ways, both ends, read and acknowledged. */
-static int use_up(struct qk_pair *p, int64_t id)
+static int use_up(struct qk_pair *p, __s64 id)
 {
 	struct qk_item it;
 	char buf[16];

@@ -29,14 +29,14 @@ FIXTURE_TEARDOWN(ending)
 	qk_pair_close(&self->p);
 }
 
-static int reset(int fd, int64_t id, uint32_t code)
+static int reset(int fd, __s64 id, __u32 code)
 {
 	struct quic_errinfo info = { .stream_id = id, .errcode = code };
 
 	return qk_set(fd, QUIC_SOCKOPT_STREAM_RESET, &info, sizeof(info));
 }
 
-static int stop(int fd, int64_t id, uint32_t code)
+static int stop(int fd, __s64 id, __u32 code)
 {
 	struct quic_errinfo info = { .stream_id = id, .errcode = code };
 
@@ -54,7 +54,7 @@ QUIC_TEST_F(ending, the_receiver_hears_of_the_start_and_of_the_end)
 	EXPECT_EQ(5, up.finalsz);
 }
 
-QUIC_TEST_F(ending, the_sender_hears_of_the_acknowledgement)
+QUIC_TEST_F(ending, the_sender_hears_of_the_acknowledgment)
 {
 	ASSERT_EQ(3, qk_send(self->p.client, 0, NEW | FIN, "abc", 3, 0));
 	EXPECT_EQ(0, qk_stream_state(self->p.client, 0, QUIC_STREAM_SEND_STATE_RECVD, NULL));
@@ -109,7 +109,7 @@ QUIC_TEST_F(ending, reset_and_stop_by_table)
 {
 	struct {
 		const char *what;
-		int64_t id;
+		__s64 id;
 		int reset;
 		int stop;
 	} rows[] = {

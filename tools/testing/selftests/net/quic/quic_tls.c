@@ -14,7 +14,7 @@ static const char server_flight[] = "\x08\x00\x00\x18selftest EE to Finished.";
 static const char client_finished[] = "\x14\x00\x00\x11selftest Finished";
 
 /* sendmsg() with a handshake control message. */
-ssize_t qk_hs_send(int fd, uint8_t level, const void *buf, size_t len, int flags)
+ssize_t qk_hs_send(int fd, __u8 level, const void *buf, size_t len, int flags)
 {
 	char control[CMSG_SPACE(sizeof(struct quic_handshake_info))] = { };
 	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
@@ -30,7 +30,7 @@ ssize_t qk_hs_send(int fd, uint8_t level, const void *buf, size_t len, int flags
 	cmsg->cmsg_level = SOL_QUIC;
 	cmsg->cmsg_type = QUIC_HANDSHAKE_INFO;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(struct quic_handshake_info));
-	*(uint8_t *)CMSG_DATA(cmsg) = level;
+	*(__u8 *)CMSG_DATA(cmsg) = level;
 	ret = sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
 	return ret < 0 ? -errno : ret;
 }
@@ -39,7 +39,7 @@ ssize_t qk_hs_send(int fd, uint8_t level, const void *buf, size_t len, int flags
  * Receive exactly @len bytes of one level.  Control space is what libquic
  * gives, so that a kernel which adds anything is found out.
  */
-int qk_hs_recv(int fd, uint8_t level, void *buf, size_t len)
+int qk_hs_recv(int fd, __u8 level, void *buf, size_t len)
 {
 	char control[CMSG_SPACE(sizeof(struct quic_handshake_info))];
 	size_t done = 0;
@@ -66,7 +66,7 @@ int qk_hs_recv(int fd, uint8_t level, void *buf, size_t len)
 		cmsg = CMSG_FIRSTHDR(&msg);
 		if ((msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) || !cmsg ||
 		    cmsg->cmsg_level != SOL_QUIC || cmsg->cmsg_type != QUIC_HANDSHAKE_INFO ||
-		    *(uint8_t *)CMSG_DATA(cmsg) != level)
+		    *(__u8 *)CMSG_DATA(cmsg) != level)
 			return -EBADMSG;
 		done += ret;
 	}
@@ -74,7 +74,7 @@ int qk_hs_recv(int fd, uint8_t level, void *buf, size_t len)
 }
 
 /* Install the traffic secret of one level and direction. */
-int qk_secret(int fd, uint8_t level, bool send, bool from_server, uint32_t cipher)
+int qk_secret(int fd, __u8 level, bool send, bool from_server, __u32 cipher)
 {
 	struct quic_crypto_secret s = { .send = send, .level = level };
 	size_t i;
@@ -85,7 +85,7 @@ int qk_secret(int fd, uint8_t level, bool send, bool from_server, uint32_t ciphe
 	return qk_set(fd, QUIC_SOCKOPT_CRYPTO_SECRET, &s, sizeof(s));
 }
 
-static int both_secrets(int fd, uint8_t level, bool server, uint32_t cipher)
+static int both_secrets(int fd, __u8 level, bool server, __u32 cipher)
 {
 	int ret = qk_secret(fd, level, true, server, cipher);
 
@@ -95,7 +95,7 @@ static int both_secrets(int fd, uint8_t level, bool server, uint32_t cipher)
 /* Carry one side's transport parameters to the other. */
 int qk_give_params(int from, int to)
 {
-	uint8_t buf[QK_MAX_PARAMS];
+	__u8 buf[QK_MAX_PARAMS];
 	socklen_t len = sizeof(buf);
 	int ret = qk_get(from, QUIC_SOCKOPT_TRANSPORT_PARAM_EXT, buf, &len);
 
@@ -103,7 +103,7 @@ int qk_give_params(int from, int to)
 }
 
 struct writer {
-	uint8_t *buf;
+	__u8 *buf;
 	size_t size;
 	size_t len;
 };
@@ -117,14 +117,14 @@ static void put(struct writer *w, const void *data, size_t len)
 
 static void put16(struct writer *w, size_t value)
 {
-	uint8_t b[2] = { value >> 8, value };
+	__u8 b[2] = { value >> 8, value };
 
 	put(w, b, sizeof(b));
 }
 
 static void put_alpn(struct writer *w, const char *alpn)
 {
-	uint8_t len = strlen(alpn);
+	__u8 len = strlen(alpn);
 
 	put16(w, 16);
 	put16(w, len + 3);
@@ -138,12 +138,12 @@ static void put_alpn(struct writer *w, const char *alpn)
  * looks for: supported_versions, ALPN with one name, and the parameters of @fd.
  * Returns its length, or 0 if it does not fit or the parameters are not there.
  */
-size_t qk_client_hello(int fd, const char *alpn, uint8_t *buf, size_t size)
+size_t qk_client_hello(int fd, const char *alpn, __u8 *buf, size_t size)
 {
-	static const uint8_t head[] = { 1, 0, 0, 0, 3, 3 };
-	static const uint8_t tail[] = { 0, 0, 2, 0x13, 0x01, 1, 0 };
-	static const uint8_t versions[] = { 0, 43, 0, 3, 2, 3, 4 };
-	uint8_t random[32], params[QK_MAX_PARAMS];
+	static const __u8 head[] = { 1, 0, 0, 0, 3, 3 };
+	static const __u8 tail[] = { 0, 0, 2, 0x13, 0x01, 1, 0 };
+	static const __u8 versions[] = { 0, 43, 0, 3, 2, 3, 4 };
+	__u8 random[32], params[QK_MAX_PARAMS];
 	socklen_t params_len = sizeof(params);
 	struct writer w = { .buf = buf, .size = size };
 	size_t ext;
@@ -174,7 +174,7 @@ size_t qk_client_hello(int fd, const char *alpn, uint8_t *buf, size_t size)
 /* Listener, client and accepted socket with the ClientHello carried over. */
 int qk_hs_start(struct qk_pair *p, const struct qk_opts *opts)
 {
-	uint8_t hello[1024], got[1024];
+	__u8 hello[1024], got[1024];
 	size_t len;
 	int ret;
 
@@ -201,7 +201,7 @@ int qk_hs_start(struct qk_pair *p, const struct qk_opts *opts)
 	return memcmp(hello, got, len) ? -EBADMSG : 0;
 }
 
-static int server_answers(int server, uint32_t cipher)
+static int server_answers(int server, __u32 cipher)
 {
 	ssize_t ret = both_secrets(server, QUIC_CRYPTO_HANDSHAKE, true, cipher);
 
@@ -216,7 +216,7 @@ static int server_answers(int server, uint32_t cipher)
 	return ret < 0 ? ret : 0;
 }
 
-static int client_answers(int client, int server, uint32_t cipher)
+static int client_answers(int client, int server, __u32 cipher)
 {
 	char got[sizeof(server_flight) + sizeof(server_hello)];
 	int ret = qk_hs_recv(client, QUIC_CRYPTO_INITIAL, got, sizeof(server_hello));
@@ -240,7 +240,7 @@ static int client_answers(int client, int server, uint32_t cipher)
 }
 
 /* The rest of the handshake, in the order that GnuTLS gives to libquic. */
-int qk_hs_finish(struct qk_pair *p, uint32_t cipher)
+int qk_hs_finish(struct qk_pair *p, __u32 cipher)
 {
 	char got[sizeof(client_finished)];
 	int ret = qk_give_params(p->client, p->server);

@@ -5,16 +5,14 @@
 
 #define SIZE(type, size) \
 	_Static_assert(sizeof(type) == (size), #type " has another size")
-#define FIELD(type, field, offset, size) \
-	_Static_assert(offsetof(type, field) == (offset) && \
-		       sizeof(((type *)0)->field) == (size), \
-		       #type "." #field " is elsewhere")
+#define FIELD(type, field, offset) \
+	_Static_assert(offsetof(type, field) == (offset), #type "." #field " is elsewhere")
 
 SIZE(struct quic_handshake_info, 1);
-FIELD(struct quic_stream_info, stream_id, 0, 8);
-FIELD(struct quic_stream_info, stream_flags, 8, 4);
-FIELD(struct quic_errinfo, stream_id, 0, 8);
-FIELD(struct quic_errinfo, errcode, 8, 4);
+FIELD(struct quic_stream_info, stream_id, 0);
+FIELD(struct quic_stream_info, stream_flags, 8);
+FIELD(struct quic_errinfo, stream_id, 0);
+FIELD(struct quic_errinfo, errcode, 8);
 #ifdef __LP64__
 SIZE(struct quic_stream_info, 16);
 SIZE(struct quic_errinfo, 16);
@@ -23,71 +21,71 @@ _Static_assert(CMSG_SPACE(sizeof(struct quic_handshake_info)) == 24, "handshake 
 #endif
 
 SIZE(struct quic_transport_param, 56);
-FIELD(struct quic_transport_param, remote, 0, 1);
-FIELD(struct quic_transport_param, disable_active_migration, 1, 1);
-FIELD(struct quic_transport_param, grease_quic_bit, 2, 1);
-FIELD(struct quic_transport_param, stateless_reset, 3, 1);
-FIELD(struct quic_transport_param, disable_1rtt_encryption, 4, 1);
-FIELD(struct quic_transport_param, disable_compatible_version, 5, 1);
-FIELD(struct quic_transport_param, active_connection_id_limit, 6, 1);
-FIELD(struct quic_transport_param, ack_delay_exponent, 7, 1);
-FIELD(struct quic_transport_param, max_datagram_frame_size, 8, 2);
-FIELD(struct quic_transport_param, max_udp_payload_size, 10, 2);
-FIELD(struct quic_transport_param, max_idle_timeout, 12, 4);
-FIELD(struct quic_transport_param, max_ack_delay, 16, 4);
-FIELD(struct quic_transport_param, max_streams_bidi, 20, 2);
-FIELD(struct quic_transport_param, max_streams_uni, 22, 2);
-FIELD(struct quic_transport_param, max_data, 24, 8);
-FIELD(struct quic_transport_param, max_stream_data_bidi_local, 32, 8);
-FIELD(struct quic_transport_param, max_stream_data_bidi_remote, 40, 8);
-FIELD(struct quic_transport_param, max_stream_data_uni, 48, 8);
+FIELD(struct quic_transport_param, remote, 0);
+FIELD(struct quic_transport_param, disable_active_migration, 1);
+FIELD(struct quic_transport_param, grease_quic_bit, 2);
+FIELD(struct quic_transport_param, stateless_reset, 3);
+FIELD(struct quic_transport_param, disable_1rtt_encryption, 4);
+FIELD(struct quic_transport_param, disable_compatible_version, 5);
+FIELD(struct quic_transport_param, active_connection_id_limit, 6);
+FIELD(struct quic_transport_param, ack_delay_exponent, 7);
+FIELD(struct quic_transport_param, max_datagram_frame_size, 8);
+FIELD(struct quic_transport_param, max_udp_payload_size, 10);
+FIELD(struct quic_transport_param, max_idle_timeout, 12);
+FIELD(struct quic_transport_param, max_ack_delay, 16);
+FIELD(struct quic_transport_param, max_streams_bidi, 20);
+FIELD(struct quic_transport_param, max_streams_uni, 22);
+FIELD(struct quic_transport_param, max_data, 24);
+FIELD(struct quic_transport_param, max_stream_data_bidi_local, 32);
+FIELD(struct quic_transport_param, max_stream_data_bidi_remote, 40);
+FIELD(struct quic_transport_param, max_stream_data_uni, 48);
 
 SIZE(struct quic_config, 28);
-FIELD(struct quic_config, version, 0, 4);
-FIELD(struct quic_config, plpmtud_probe_interval, 4, 4);
-FIELD(struct quic_config, initial_smoothed_rtt, 8, 4);
-FIELD(struct quic_config, payload_cipher_type, 12, 4);
-FIELD(struct quic_config, congestion_control_algo, 16, 1);
-FIELD(struct quic_config, validate_peer_address, 17, 1);
-FIELD(struct quic_config, stream_data_nodelay, 18, 1);
-FIELD(struct quic_config, receive_session_ticket, 19, 1);
-FIELD(struct quic_config, certificate_request, 20, 1);
-FIELD(struct quic_config, reserved, 21, 3);
-FIELD(struct quic_config, keepalive_probe_interval, 24, 4);
+FIELD(struct quic_config, version, 0);
+FIELD(struct quic_config, plpmtud_probe_interval, 4);
+FIELD(struct quic_config, initial_smoothed_rtt, 8);
+FIELD(struct quic_config, payload_cipher_type, 12);
+FIELD(struct quic_config, congestion_control_algo, 16);
+FIELD(struct quic_config, validate_peer_address, 17);
+FIELD(struct quic_config, stream_data_nodelay, 18);
+FIELD(struct quic_config, receive_session_ticket, 19);
+FIELD(struct quic_config, certificate_request, 20);
+FIELD(struct quic_config, reserved, 21);
+FIELD(struct quic_config, keepalive_probe_interval, 24);
 
 SIZE(struct quic_crypto_secret, 56);
-FIELD(struct quic_crypto_secret, send, 0, 1);
-FIELD(struct quic_crypto_secret, level, 1, 1);
-FIELD(struct quic_crypto_secret, reserved, 2, 2);
-FIELD(struct quic_crypto_secret, type, 4, 4);
-FIELD(struct quic_crypto_secret, secret, 8, 48);
+FIELD(struct quic_crypto_secret, send, 0);
+FIELD(struct quic_crypto_secret, level, 1);
+FIELD(struct quic_crypto_secret, reserved, 2);
+FIELD(struct quic_crypto_secret, type, 4);
+FIELD(struct quic_crypto_secret, secret, 8);
 
 SIZE(struct quic_connection_id_info, 12);
-FIELD(struct quic_connection_id_info, dest, 0, 1);
-FIELD(struct quic_connection_id_info, active, 4, 4);
-FIELD(struct quic_connection_id_info, prior_to, 8, 4);
+FIELD(struct quic_connection_id_info, dest, 0);
+FIELD(struct quic_connection_id_info, active, 4);
+FIELD(struct quic_connection_id_info, prior_to, 8);
 
 SIZE(struct quic_event_option, 2);
 SIZE(struct quic_stream_update, 24);
-FIELD(struct quic_stream_update, id, 0, 8);
-FIELD(struct quic_stream_update, state, 8, 1);
-FIELD(struct quic_stream_update, errcode, 12, 4);
-FIELD(struct quic_stream_update, finalsz, 16, 8);
+FIELD(struct quic_stream_update, id, 0);
+FIELD(struct quic_stream_update, state, 8);
+FIELD(struct quic_stream_update, errcode, 12);
+FIELD(struct quic_stream_update, finalsz, 16);
 SIZE(struct quic_stream_max_data, 16);
 SIZE(struct quic_connection_close, 72);
-FIELD(struct quic_connection_close, errcode, 0, 4);
-FIELD(struct quic_connection_close, frame, 4, 1);
-FIELD(struct quic_connection_close, phrase, 8, 64);
+FIELD(struct quic_connection_close, errcode, 0);
+FIELD(struct quic_connection_close, frame, 4);
+FIELD(struct quic_connection_close, phrase, 8);
 SIZE(union quic_event, 72);
 SIZE(struct quic_stream_peeloff_info, 16);
-FIELD(struct quic_stream_peeloff_info, sd, 12, 4);
+FIELD(struct quic_stream_peeloff_info, sd, 12);
 
 SIZE(struct quic_info, 128);
-FIELD(struct quic_info, version, 0, 4);
-FIELD(struct quic_info, latest_rtt, 36, 4);
-FIELD(struct quic_info, cwnd, 40, 8);
-FIELD(struct quic_info, packets_lost, 96, 8);
-FIELD(struct quic_info, bytes_lost, 120, 8);
+FIELD(struct quic_info, version, 0);
+FIELD(struct quic_info, latest_rtt, 36);
+FIELD(struct quic_info, cwnd, 40);
+FIELD(struct quic_info, packets_lost, 96);
+FIELD(struct quic_info, bytes_lost, 120);
 
 struct number {
 	const char *name;

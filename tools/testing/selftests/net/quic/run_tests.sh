@@ -118,6 +118,7 @@ module_unloads()
 	fi
 }
 
+# shellcheck disable=SC2086 # a list of names
 set -- $programs
 echo "TAP version 13"
 echo "1..$(($# + check_module))"
