@@ -261,3 +261,6 @@ impl Wire for Socket {
         let _ = self.shutdown();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Handshakes between two sessions in memory.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    thread,
+    time::Duration, //
+};
+
+use super::*;
+use crate::{
+    config::{
+        Cipher,
+        ClientAuth,
+        Trust, //
+    },
+    error::{
+        Alert,
+        CertificateProblem, //
+    },
+    tls::{
+        ClientTls,
+        KeyLog,
+        Psk,
+        PskKeys,
+        ServerTls, //
+    },
+};
+
+mod pipe;
+
+use pipe::End;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A client and a server, to be changed by a test before they meet.
+struct Scene {
+    name: &'static str,
+    trust: Trust,
+    client_key: Option<&'static str>,
+    client_psk: Option<Psk>,
+    client: Settings,
+    certificate: Option<&'static str>,
+    psks: PskKeys,
+    auth: ClientAuth,
+    server: Settings,
+    ends: (End, End),
+}
+
+type Outcome = (crate::Result<Finished>, crate::Result<Finished>);
+
+impl Scene {
+    fn new() -> Scene {
+        let settings = || Settings {
+            alpn: vec!["sample".into()],
+            ..Settings::default()
+        };
+        Scene {
+            name: "server.test",
+            trust: Trust::File(data("ca.pem")),
+            client_key: None,
+            client_psk: None,
+            client: settings(),
+            certificate: Some("server.pem"),
+            psks: PskKeys::default(),
+            auth: ClientAuth::None,
+            server: settings(),
+            ends: pipe::pair(),
+        }
+    }
+
+    /// The client's and the server's result.
+    fn run(self) -> (Outcome, (Arc<End>, Arc<End>)) {
+        let key = data("leaf.key");
+        let chain = self.client_key.map(data);
+        let files = chain.as_deref().map(|chain| (chain, key.as_path()));
+        let client_tls = match &self.client_psk {
+            Some(psk) => ClientTls::with_psk(psk, &self.client.ciphers),
+            None => ClientTls::with_trust(&self.trust, files, &self.client.ciphers),
+        };
+        let certificates: Vec<_> = self
+            .certificate
+            .map(|chain| (data(chain), key.clone()))
+            .into_iter()
+            .collect();
+        let server_tls =
+            ServerTls::new(&certificates, self.psks, &self.auth, &self.server.ciphers).unwrap();
+        let client = client_tls.unwrap().session(self.name, &self.client).unwrap();
+        let server = server_tls.session(&self.server, Some(&[7; 64])).unwrap();
+        let (client_end, server_end) = (Arc::new(self.ends.0), Arc::new(self.ends.1));
+        let outcome = thread::scope(|scope| {
+            let server = scope.spawn(|| run(&server_end, server, TIMEOUT));
+            let client = run(&client_end, client, TIMEOUT);
+            (client, server.join().unwrap())
+        });
+        (outcome, (client_end, server_end))
+    }
+
+    fn fails(self) -> (Error, Error) {
+        let ((client, server), _) = self.run();
+        (client.unwrap_err(), server.unwrap_err())
+    }
+
+    fn succeeds(self) -> ((Finished, Finished), (Arc<End>, Arc<End>)) {
+        let ((client, server), ends) = self.run();
+        match (client, server) {
+            (Ok(client), Ok(server)) => ((client, server), ends),
+            (client, server) => panic!("client: {client:?}\nserver: {server:?}"),
+        }
+    }
+}
+
+fn data(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(file)
+}
+
+fn keys(list: &[(&str, &[u8])]) -> PskKeys {
+    let mut keys = PskKeys::default();
+    for (identity, key) in list {
+        keys.insert((*identity).into(), (*key).into()).unwrap();
+    }
+    keys
+}
+
+fn peer_alert(err: &Error) -> Option<Alert> {
+    match err {
+        Error::PeerAlert(alert, _) => Some(*alert),
+        _ => None,
+    }
+}
+
+// RFC 9001 8.2 #1 test
+#[test]
+fn both_sides_end_with_the_same_secrets_parameters_and_protocol() {
+    let mut scene = Scene::new();
+    scene.client.alpn = vec!["other".into(), "sample".into()];
+    let ((mut client, mut server), (client_end, server_end)) = scene.succeeds();
+    assert_eq!(client.session.as_ref().alpn().unwrap(), b"sample");
+    assert_eq!(server.session.as_ref().alpn().unwrap(), b"sample");
+    assert_eq!(server.session.as_ref().server_name().unwrap(), "server.test");
+    assert_eq!(client_end.peer_params().unwrap(), b"the server's");
+    assert_eq!(server_end.peer_params().unwrap(), b"the client's");
+    let (client_secrets, server_secrets) = (client_end.secrets(), server_end.secrets());
+    let order = |secrets: &[pipe::Secret]| -> Vec<(u8, bool)> {
+        secrets.iter().map(|s| (s.level, s.send)).collect()
+    };
+    // Handshake (2) and application (0), each time the sending direction first; the server
+    // cannot read application data before the client's Finished.
+    assert_eq!(order(&client_secrets), [(2, true), (2, false), (0, true), (0, false)]);
+    assert_eq!(order(&server_secrets), [(2, true), (2, false), (0, true), (0, false)]);
+    for secret in &client_secrets {
+        let other = pipe::Secret {
+            send: !secret.send,
+            ..secret.clone()
+        };
+        assert!(server_secrets.contains(&other), "{secret:?}");
+    }
+}
+
+#[test]
+fn each_cipher_can_be_agreed_on() {
+    for (cipher, number) in [
+        (Cipher::Aes128Gcm, 51),
+        (Cipher::Aes256Gcm, 52),
+        (Cipher::Aes128Ccm, 53),
+        (Cipher::ChaCha20Poly1305, 54),
+    ] {
+        let mut scene = Scene::new();
+        scene.client.ciphers = vec![cipher];
+        let ((mut client, _), (end, _)) = scene.succeeds();
+        assert_eq!(client.session.as_ref().cipher(false), Some(cipher));
+        assert!(end.secrets().iter().all(|secret| secret.cipher == number));
+    }
+}
+
+#[test]
+fn messages_may_arrive_in_any_pieces() {
+    for piece in [1, 7, 100_000] {
+        let mut scene = Scene::new();
+        scene.ends.0.piece = piece;
+        scene.ends.1.piece = piece;
+        scene.succeeds();
+    }
+}
+
+#[test]
+fn addresses_are_verified_like_names() {
+    for name in ["127.0.0.1", "::1", "[::1]", "localhost", "server.test."] {
+        let mut scene = Scene::new();
+        scene.name = name;
+        scene.succeeds();
+    }
+}
+
+#[test]
+fn a_bad_certificate_is_refused_with_its_reason_and_the_peer_learns_it() {
+    use CertificateProblem::*;
+    let cases: [(&str, &str, &str, CertificateProblem, Alert); 7] = [
+        ("server.pem", "ca.pem", "wrong.test", WrongName, Alert::BAD_CERTIFICATE),
+        ("server.pem", "ca.pem", "127.0.0.2", WrongName, Alert::BAD_CERTIFICATE),
+        ("server.pem", "ca.pem", "::2", WrongName, Alert::BAD_CERTIFICATE),
+        ("server.pem", "other-ca.pem", "server.test", UnknownIssuer, Alert::UNKNOWN_CA),
+        ("expired.pem", "ca.pem", "server.test", Expired, Alert::CERTIFICATE_EXPIRED),
+        ("future.pem", "ca.pem", "server.test", NotYetValid, Alert::CERTIFICATE_EXPIRED),
+        ("client.pem", "ca.pem", "client.test", WrongPurpose, Alert::BAD_CERTIFICATE),
+    ];
+    for (certificate, trust, name, problem, alert) in cases {
+        let mut scene = Scene::new();
+        scene.certificate = Some(certificate);
+        scene.trust = Trust::File(data(trust));
+        scene.name = name;
+        let (client, server) = scene.fails();
+        let Error::Certificate(err) = &client else {
+            panic!("{certificate} {name}: {client}");
+        };
+        assert_eq!(err.problems().first(), Some(&problem), "{err}");
+        assert_eq!(client.alert(), Some(alert), "{client}");
+        assert_eq!(peer_alert(&server), Some(alert), "{server}");
+    }
+}
+
+#[test]
+fn without_verification_any_certificate_will_do() {
+    let mut scene = Scene::new();
+    scene.certificate = Some("expired.pem");
+    scene.name = "wrong.test";
+    scene.trust = Trust::InsecureNoVerification;
+    scene.succeeds();
+}
+
+// RFC 9001 8.1 #2 test
+#[test]
+fn without_a_common_protocol_the_server_sends_no_application_protocol() {
+    let mut scene = Scene::new();
+    scene.server.alpn = vec!["other".into()];
+    let (client, server) = scene.fails();
+    assert_eq!(peer_alert(&client), Some(Alert::NO_APPLICATION_PROTOCOL), "{client}");
+    assert_eq!(server.alert(), Some(Alert::NO_APPLICATION_PROTOCOL), "{server}");
+}
+
+// RFC 9001 8.1 #3 test
+#[test]
+fn a_client_whose_protocols_were_ignored_sends_no_application_protocol() {
+    let mut scene = Scene::new();
+    scene.server.alpn = Vec::new();
+    let (client, server) = scene.fails();
+    assert_eq!(client.alert(), Some(Alert::NO_APPLICATION_PROTOCOL), "{client}");
+    assert_eq!(peer_alert(&server), Some(Alert::NO_APPLICATION_PROTOCOL), "{server}");
+}
+
+#[test]
+fn a_connection_without_any_protocol_is_possible() {
+    let mut scene = Scene::new();
+    scene.client.alpn = Vec::new();
+    scene.server.alpn = Vec::new();
+    let ((mut client, _), _) = scene.succeeds();
+    assert_eq!(client.session.as_ref().alpn(), None);
+}
+
+#[test]
+fn a_common_pre_shared_key_needs_no_certificate() {
+    let mut scene = Scene::new();
+    scene.certificate = None;
+    scene.client_psk = Some(Psk::new("me".into(), vec![1; 32]).unwrap());
+    scene.psks = keys(&[("you", &[2; 32]), ("me", &[1; 32])]);
+    scene.succeeds();
+}
+
+#[test]
+fn a_wrong_or_unknown_pre_shared_key_is_refused() {
+    for (psks, alerts) in [
+        (keys(&[("me", &[2; 32])]), [Alert::DECRYPT_ERROR, Alert::HANDSHAKE_FAILURE]),
+        (keys(&[("you", &[1; 32])]), [Alert::UNKNOWN_PSK_IDENTITY, Alert::HANDSHAKE_FAILURE]),
+    ] {
+        let mut scene = Scene::new();
+        scene.certificate = None;
+        scene.client_psk = Some(Psk::new("me".into(), vec![1; 32]).unwrap());
+        scene.psks = psks;
+        let (client, server) = scene.fails();
+        let alert = server.alert().unwrap();
+        assert!(alerts.contains(&alert), "{server}");
+        assert_eq!(peer_alert(&client), Some(alert), "{client}");
+    }
+}
+
+#[test]
+fn a_client_shows_its_certificate_when_asked() {
+    let trust = || Trust::File(data("ca.pem"));
+    for (auth, key, ok) in [
+        (ClientAuth::Require(trust()), Some("client.pem"), true),
+        (ClientAuth::Request(trust()), Some("client.pem"), true),
+        (ClientAuth::Request(trust()), None, true),
+        (ClientAuth::Require(trust()), None, false),
+        (ClientAuth::Require(trust()), Some("server.pem"), false),
+        (ClientAuth::Require(Trust::File(data("other-ca.pem"))), Some("client.pem"), false),
+    ] {
+        let text = format!("{auth:?} {key:?}");
+        let mut scene = Scene::new();
+        scene.auth = auth;
+        scene.client_key = key;
+        let ((_, server), _) = scene.run();
+        match server {
+            Ok(mut server) => {
+                assert!(ok, "{text}");
+                assert_eq!(server.session.as_ref().has_peer_certificate(), key.is_some());
+            }
+            Err(err) => {
+                assert!(!ok, "{text}: {err}");
+                assert!(matches!(err, Error::Certificate(_)), "{text}: {err:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_silent_peer_is_a_time_out() {
+    let tls = ClientTls::with_trust(&Trust::InsecureNoVerification, None, &Cipher::ALL).unwrap();
+    let prepared = tls.session("server.test", &Settings::default()).unwrap();
+    let (end, _other) = pipe::pair();
+    let err = run(&Arc::new(end), prepared, Duration::from_millis(50)).unwrap_err();
+    assert!(matches!(err, Error::Timeout(_)), "{err}");
+}
+
+#[test]
+fn a_transport_error_of_either_side_is_reported_with_its_code() {
+    for by_client in [true, false] {
+        let mut scene = Scene::new();
+        let end = if by_client { &mut scene.ends.0 } else { &mut scene.ends.1 };
+        end.refuse_params = Some(8);
+        let (client, server) = scene.fails();
+        for err in [client, server] {
+            assert!(matches!(&err, Error::Closed(reason) if reason.code == 8), "{err:?}");
+        }
+    }
+}
+
+#[test]
+fn a_socket_that_refuses_a_secret_ends_the_handshake() {
+    let mut scene = Scene::new();
+    scene.ends.1.refuse_secrets = true;
+    let (client, server) = scene.fails();
+    assert!(matches!(&server, Error::Io(_, err) if err.raw_os_error() == Some(libc::EINVAL)));
+    assert_eq!(peer_alert(&client), Some(Alert::INTERNAL_ERROR), "{client}");
+}
+
+#[test]
+fn garbage_instead_of_a_client_hello_is_refused() {
+    let tls = ServerTls::new(
+        &[(data("server.pem"), data("leaf.key"))],
+        PskKeys::default(),
+        &ClientAuth::None,
+        &Cipher::ALL,
+    )
+    .unwrap();
+    for bytes in [&b"\x01\x00\x00\x04abcd"[..], b"\x02\x00\x00\x00", b"\xff\xff\xff\xffnonsense"] {
+        let prepared = tls.session(&Settings::default(), None).unwrap();
+        let (_client, end) = pipe::pair();
+        let received = Received {
+            len: bytes.len(),
+            handshake: Some(Level::Initial as u8),
+            ..Received::default()
+        };
+        end.inject(received, bytes);
+        let err = run(&Arc::new(end), prepared, Duration::from_millis(500)).unwrap_err();
+        assert!(matches!(err, Error::Tls { .. }), "{bytes:?}: {err:?}");
+    }
+}
+
+#[test]
+fn other_items_among_handshake_messages_are_kept_in_order() {
+    let scene = Scene::new();
+    let early = |id| Received {
+        len: 4,
+        stream: Some((id, 0)),
+        ..Received::default()
+    };
+    scene.ends.1.inject(early(0), b"zero");
+    scene.ends.1.inject(early(4), b"four");
+    let ((_, server), _) = scene.succeeds();
+    let ids: Vec<_> = server.items.iter().map(|(r, b)| (r.stream, &b[..])).collect();
+    assert_eq!(ids, [(Some((0, 0)), &b"zero"[..]), (Some((4, 0)), b"four")]);
+}
+
+#[test]
+fn the_key_log_names_the_connection_by_the_clients_random_value() {
+    let file = std::env::temp_dir().join(format!("libquic-keylog-{}", std::process::id()));
+    let mut scene = Scene::new();
+    scene.client.key_log = Some(Arc::new(KeyLog::open(&file).unwrap()));
+    let ((mut client, _), (end, _)) = scene.succeeds();
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let random = hex(&client.session.as_ref().client_random());
+    assert_eq!(random.len(), 64);
+    let secrets = end.secrets();
+    for (label, secret) in [
+        ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", &secrets[0]),
+        ("SERVER_HANDSHAKE_TRAFFIC_SECRET", &secrets[1]),
+        ("CLIENT_TRAFFIC_SECRET_0", &secrets[2]),
+        ("SERVER_TRAFFIC_SECRET_0", &secrets[3]),
+    ] {
+        let line = format!("{label} {random} {}", hex(&secret.bytes));
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let trust = |file: &str| {
+        let trust = Trust::File(data(file));
+        ClientTls::with_trust(&trust, None, &Cipher::ALL).unwrap_err().to_string()
+    };
+    assert!(trust("missing.pem").contains("missing.pem: No such file"));
+    assert!(trust("leaf.key").contains("no certificate in"), "{}", trust("leaf.key"));
+    let server = |chain: &str, key: &str| {
+        let files = [(data(chain), data(key))];
+        ServerTls::new(&files, PskKeys::default(), &ClientAuth::None, &Cipher::ALL)
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(server("server.pem", "missing.key").contains("missing.key"));
+    assert!(server("other-ca.pem", "leaf.key").contains("do not match")
+        || server("other-ca.pem", "leaf.key").contains("mismatch"));
+}
