@@ -29,3 +29,12 @@ pub mod mem;
 
 #[path = "../../../../../net/quic/common/mod.rs"]
 pub mod common;
+
+#[path = "../../../../../net/quic/frame/mod.rs"]
+pub mod frame;
+
+#[path = "../../../../../net/quic/cong/mod.rs"]
+pub mod cong;
+
+#[path = "../../../../../net/quic/recovery/mod.rs"]
+pub mod recovery;

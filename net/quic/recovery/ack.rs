@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The receiving half: which packets arrived, and when to tell the peer. RFC 9000 section 13.2,
+//! with the acknowledgement frequency of draft-ietf-quic-ack-frequency.
+//!
+//! One tracker for each packet number space. It only decides; the ACK frame is written straight
+//! from its ranges into the packet. The number of ranges is bounded, and whatever falls below the
+//! oldest one kept counts as received, so that no packet is ever processed twice.
+
+#![forbid(unsafe_code)]
+
+use super::ecn::{
+    self,
+    Ecn,
+    EcnCounts, //
+};
+use crate::common::{
+    error::TransportError,
+    id::Space,
+    ranges::RangeSet,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+/// Ranges remembered. RFC 9000 13.2.3 leaves the number open; a peer whose packets arrive with
+/// more gaps than this within the time of an ACK's round trip is retransmitting anyway.
+const MAX_RANGES: usize = 256;
+
+/// Packet numbers below an acknowledged ACK frame that are still told apart, so that packets the
+/// network reordered are not taken for duplicates. Costs a few bytes a frame, and only after loss.
+const REORDER_SLACK: u64 = 128;
+
+/// Largest `max_ack_delay`, exclusive: RFC 9000 18.2.
+const MAX_ACK_DELAY: Duration = Duration::from_millis(1 << 14);
+
+/// Whether a packet is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// It was not seen before.
+    New,
+    /// It was processed before, or is so old that it cannot be told any more: to be discarded.
+    Duplicate,
+}
+
+/// When the peer wants to be told: RFC 9000 13.2.2 and the ACK_FREQUENCY frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frequency {
+    /// Ack-eliciting packets that may wait; one more makes an ACK due.
+    pub eliciting_threshold: u64,
+    /// How long they may wait.
+    pub max_ack_delay: Duration,
+    /// Reordering that makes an ACK due at once; 1 is any, 0 is none.
+    pub reordering_threshold: u64,
+}
+
+impl Frequency {
+    /// The rules of RFC 9000: an ACK for every other packet, and at once for reordering.
+    pub const fn new(max_ack_delay: Duration) -> Self {
+        Self {
+            eliciting_threshold: 1,
+            max_ack_delay,
+            reordering_threshold: 1,
+        }
+    }
+}
+
+/// Received packets of one packet number space.
+#[derive(Debug)]
+pub struct AckTracker {
+    ranges: RangeSet,
+    /// Every number below counts as received: its range was forgotten.
+    floor: u64,
+    /// Largest packet number and when it arrived: the base of the ACK Delay field.
+    largest: Option<(u64, Instant)>,
+    largest_eliciting: Option<u64>,
+    ecn: EcnCounts,
+    was_ce: bool,
+
+    /// RFC 9000 13.2.1 #2: Initial and Handshake packets are never held back.
+    is_immediate: bool,
+    frequency: Frequency,
+    /// Sequence number of the newest ACK_FREQUENCY frame.
+    sequence: Option<u64>,
+
+    /// Ack-eliciting packets since the last ACK frame was sent.
+    waiting: u64,
+    /// An ACK frame is due at once.
+    is_due: bool,
+    /// An ACK frame is due then.
+    deadline: Option<Instant>,
+    /// Largest Acknowledged of the newest ACK frame sent.
+    largest_reported: Option<u64>,
+}
+
+impl AckTracker {
+    /// A tracker that holds back ACKs of the application data space by up to `max_ack_delay`, and
+    /// none in the other spaces.
+    pub fn new(space: Space, max_ack_delay: Duration) -> Self {
+        Self {
+            ranges: RangeSet::with_limit(MAX_RANGES),
+            floor: 0,
+            largest: None,
+            largest_eliciting: None,
+            ecn: EcnCounts::default(),
+            was_ce: false,
+            is_immediate: space != Space::Data,
+            frequency: Frequency::new(max_ack_delay),
+            sequence: None,
+            waiting: 0,
+            is_due: false,
+            deadline: None,
+            largest_reported: None,
+        }
+    }
+
+    /// Whether packet `pn` is to be discarded after its protection was removed: RFC 9000 12.3 #4,
+    /// #5.
+    pub fn is_duplicate(&self, pn: u64) -> bool {
+        pn < self.floor || self.ranges.contains(pn)
+    }
+
+    /// Packet `pn` arrived at `now` and all of its frames were processed (RFC 9000 13.1 #1).
+    ///
+    /// Never fails: without memory for another range the oldest one is given up, and if there is
+    /// none, the packet stays unacknowledged and what it carried comes again.
+    pub fn on_received(
+        &mut self,
+        pn: u64,
+        ecn: Ecn,
+        ack_eliciting: bool,
+        now: Instant,
+    ) -> Received {
+        if self.is_duplicate(pn) {
+            return Received::Duplicate;
+        }
+        self.insert(pn);
+        ecn::count(&mut self.ecn, ecn);
+        let is_first_ce = ecn == Ecn::Ce && !self.was_ce;
+        self.was_ce = ecn == Ecn::Ce;
+        let previous = self.largest_eliciting;
+        if self.largest.is_none_or(|(largest, _)| largest < pn) {
+            self.largest = Some((pn, now));
+        }
+        // RFC 9000 13.2.1 #4
+        if !ack_eliciting || self.ranges.is_empty() {
+            return Received::New;
+        }
+        self.largest_eliciting = Some(previous.map_or(pn, |p| p.max(pn)));
+        self.waiting = self.waiting.saturating_add(1);
+        self.is_due = self.is_due
+            || self.is_immediate
+            || self.waiting > self.frequency.eliciting_threshold
+            || self.is_ce_due(ecn, is_first_ce)
+            || self.is_reordered(pn, previous);
+        // RFC 9000 13.2.1 #1, #2
+        if self.deadline.is_none() {
+            self.deadline = Some(now.saturating_add(self.frequency.max_ack_delay));
+        }
+        Received::New
+    }
+
+    /// An ACK_FREQUENCY frame arrived; `min_ack_delay` is the transport parameter that we sent.
+    /// Returns whether the frame was newer than those before.
+    ///
+    /// # Errors
+    ///
+    /// PROTOCOL_VIOLATION for a delay outside the valid range.
+    pub fn on_ack_frequency(
+        &mut self,
+        sequence: u64,
+        frequency: Frequency,
+        min_ack_delay: Duration,
+    ) -> Result<bool, TransportError> {
+        let delay = frequency.max_ack_delay;
+        if delay >= MAX_ACK_DELAY || delay < min_ack_delay {
+            return Err(TransportError::protocol_violation("invalid max_ack_delay"));
+        }
+        if self.sequence.is_some_and(|newest| sequence <= newest) {
+            return Ok(false);
+        }
+        self.sequence = Some(sequence);
+        self.frequency = frequency;
+        Ok(true)
+    }
+
+    /// An IMMEDIATE_ACK frame arrived.
+    pub fn on_immediate_ack(&mut self) {
+        self.is_due = true;
+    }
+
+    /// The current rules.
+    pub fn frequency(&self) -> &Frequency {
+        &self.frequency
+    }
+
+    /// Whether an ACK frame must be sent now, in a packet of its own if need be. RFC 9000 13.2.1
+    /// #3: it is due only because an ack-eliciting packet arrived since the last one.
+    pub fn is_due(&self, now: Instant) -> bool {
+        (self.is_due && self.waiting > 0) || self.deadline.is_some_and(|at| at <= now)
+    }
+
+    /// Whether an ACK frame belongs into a packet that is sent anyway: RFC 9000 13.2.1 #5, #6.
+    pub fn is_useful(&self) -> bool {
+        self.waiting > 0
+    }
+
+    /// When an ACK frame becomes due. An instant in the past stands for one that is due now.
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.is_due && self.waiting > 0 {
+            return Some(Instant::ZERO);
+        }
+        self.deadline
+    }
+
+    /// The packets to acknowledge.
+    pub fn ranges(&self) -> &RangeSet {
+        &self.ranges
+    }
+
+    /// The largest packet number received, for decoding truncated ones: RFC 9000 17.1.
+    pub fn largest(&self) -> Option<u64> {
+        self.largest.map(|(pn, _)| pn)
+    }
+
+    /// The ECN counts of an ACK frame, once there are any: RFC 9000 13.4.1 #1.
+    pub fn ecn_counts(&self) -> Option<EcnCounts> {
+        (self.ecn != EcnCounts::default()).then_some(self.ecn)
+    }
+
+    /// The time since the largest packet arrived: RFC 9000 13.2.5 #1, #3.
+    pub fn ack_delay(&self, now: Instant) -> Duration {
+        self.largest.map_or(Duration::ZERO, |(_, at)| now.since(at))
+    }
+
+    /// An ACK frame with all ranges, or as many of the newest as fitted, was written.
+    pub fn on_ack_sent(&mut self) {
+        self.waiting = 0;
+        self.is_due = false;
+        self.deadline = None;
+        self.largest_reported = self.largest();
+    }
+
+    /// The peer acknowledged a packet with an ACK frame whose Largest Acknowledged was `largest`:
+    /// the ranges up to it need not be sent again. RFC 9000 13.2.3 #2, #4
+    pub fn on_ack_acked(&mut self, largest: u64) {
+        // RFC 9000 13.2.3 #5, #6: the largest one stays.
+        let keep = self.largest().unwrap_or(0).min(largest);
+        let floor = keep.saturating_sub(REORDER_SLACK);
+        if floor > self.floor {
+            self.ranges.remove_below(floor);
+            self.floor = floor;
+        }
+    }
+
+    fn insert(&mut self, pn: u64) {
+        if self.ranges.insert(pn).is_err() {
+            if let Some(oldest) = self.ranges.pop_first() {
+                self.floor = self.floor.max(oldest.end);
+            }
+            if pn < self.floor || self.ranges.insert(pn).is_err() {
+                self.floor = self.floor.max(pn.saturating_add(1));
+                return;
+            }
+        }
+        // Whatever falls out at the bottom of a full set must not be accepted a second time.
+        if self.ranges.len() >= MAX_RANGES {
+            self.floor = self.floor.max(self.ranges.min().unwrap_or(0));
+        }
+    }
+
+    /// RFC 9000 13.2.1 #9. With a larger threshold only the change to CE counts.
+    fn is_ce_due(&self, ecn: Ecn, is_first: bool) -> bool {
+        match self.frequency.eliciting_threshold {
+            0 | 1 => ecn == Ecn::Ce,
+            _ => is_first,
+        }
+    }
+
+    /// RFC 9000 13.2.1 #8, and the section on out-of-order packets of the extension.
+    fn is_reordered(&self, pn: u64, previous: Option<u64>) -> bool {
+        match (self.frequency.reordering_threshold, previous) {
+            (0, _) => false,
+            (1, None) => false,
+            (1, Some(previous)) => {
+                let previous = previous.max(self.floor);
+                pn < previous
+                    || !self
+                        .ranges
+                        .contains_range(&(previous..pn.saturating_add(1)))
+            }
+            (threshold, _) => self.is_beyond(pn, threshold),
+        }
+    }
+
+    fn is_beyond(&self, pn: u64, threshold: u64) -> bool {
+        let reported = self.largest_reported;
+        let largest_missing = reported.and_then(|acked| acked.checked_sub(threshold));
+        if largest_missing.is_some_and(|missing| pn <= missing) {
+            return true;
+        }
+        let from = largest_missing.map_or(0, |missing| missing.saturating_add(1));
+        let newest = self.largest_eliciting.unwrap_or(pn);
+        let missing = self.first_missing(from.max(self.floor));
+        newest.checked_sub(missing).is_some_and(|d| d >= threshold)
+    }
+
+    /// The smallest number that is at least `from` and was not received. Looks at the ranges from
+    /// the newest down, of which few lie within the reordering window.
+    fn first_missing(&self, from: u64) -> u64 {
+        let mut missing = from;
+        for range in self.ranges.iter().rev() {
+            if range.end <= from {
+                break;
+            }
+            missing = if range.start <= from { range.end } else { from };
+        }
+        missing
+    }
+}

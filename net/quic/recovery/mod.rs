@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Loss detection and congestion control: RFC 9002, with the ECN of RFC 9000 section 13.4 and the
+//! delayed acknowledgements of its section 13.2.
+//!
+//! [`Recovery`] is the sending half: it gives out packet numbers, remembers what was sent, learns
+//! from ACK frames and timers what became of it, and says how much may be sent when. What a packet
+//! carried comes back to its owner through a sink, as tokens. [`ack::AckTracker`] is the receiving
+//! half, one for each packet number space.
+//!
+//! Everything here runs under the connection's lock, in any context. It reads no clock: the time
+//! is an argument, and timers are deadlines that the caller asks for. The only allocation is made
+//! by [`Recovery::next_packet_number`], before anything was written or sent.
+
+#![forbid(unsafe_code)]
+
+pub mod ack;
+pub mod ecn;
+pub mod feedback;
+pub mod freq;
+pub mod loss;
+pub mod numbers;
+pub mod pacing;
+pub mod path;
+pub mod persistent;
+pub mod pto;
+pub mod rate;
+pub mod rtt;
+pub mod sent;
+mod space;
+
+use crate::{
+    common::{
+        id::{
+            Side,
+            Space, //
+        },
+        rng::Rng,
+        time::{
+            Duration,
+            Instant, //
+        },
+    },
+    cong::{
+        Algorithm,
+        Congestion, //
+    },
+    mem::AllocError,
+};
+
+use self::{
+    ecn::EcnPath,
+    loss::{
+        Episode,
+        Reordering, //
+    },
+    pacing::Pacer,
+    persistent::LossRun,
+    rate::RateSampler,
+    sent::Kind,
+    space::Spaces, //
+};
+pub use self::{
+    ecn::{
+        Ecn,
+        EcnCounts,
+        EcnState, //
+    },
+    feedback::AckSummary,
+    pto::{
+        Timeout, //
+        TimerContext,
+    },
+    rtt::Rtt,
+    sent::SentPacket,
+};
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The peer acknowledged it.
+    Acked,
+    /// It was declared lost: what it carried is to be sent again.
+    Lost,
+    /// It had been declared lost and was acknowledged after all: what it carried arrived, and
+    /// need not be sent again where that has not happened yet.
+    Spurious,
+}
+
+/// Receives the fate of packets: `(fate, space, packet number, packet)`.
+pub type Sink<'a> = &'a mut dyn FnMut(Fate, Space, u64, &SentPacket);
+
+/// Why there is no packet number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberError {
+    /// RFC 9000 12.3 #3: the space is used up; the connection ends without a further packet.
+    Exhausted,
+    /// No memory to remember the packet; nothing was changed, and it may be tried later.
+    NoMemory,
+}
+
+impl From<AllocError> for NumberError {
+    fn from(_: AllocError) -> Self {
+        Self::NoMemory
+    }
+}
+
+/// Parameters of a connection's recovery.
+#[derive(Debug, Clone, Copy)]
+pub struct Config {
+    /// Which end this is: a server knows that the client has validated its address.
+    pub side: Side,
+    /// RTT assumed before the first sample.
+    pub initial_rtt: Duration,
+    /// The maximum datagram size at the start, in bytes.
+    pub mtu: u16,
+    /// Congestion control algorithm.
+    pub algorithm: Algorithm,
+    /// Whether to test paths for ECN and mark packets.
+    pub ecn: bool,
+}
+
+/// Counters for the user's statistics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets sent.
+    pub sent: u64,
+    /// Packets acknowledged.
+    pub acked: u64,
+    /// Packets declared lost.
+    pub lost: u64,
+    /// Packets declared lost that were acknowledged later.
+    pub spurious: u64,
+    /// Probe time-outs.
+    pub timeouts: u64,
+    /// Times that persistent congestion was established.
+    pub persistent: u64,
+}
+
+/// The sending half of recovery, for all packet number spaces and the active path.
+#[derive(Debug)]
+pub struct Recovery {
+    config: Config,
+    spaces: Spaces,
+    rtt: Rtt,
+    pto_count: u32,
+    /// `max_ack_delay` of the peer for timers, RFC 9000 18.2.
+    max_ack_delay: Duration,
+    ack_delay_exponent: u8,
+    is_confirmed: bool,
+    /// `PeerCompletedAddressValidation` of RFC 9002 A.8.
+    is_peer_validated: bool,
+    /// When the last thing happened from which an anti-deadlock timer counts.
+    progress: Instant,
+
+    // State of the active path.
+    path: u32,
+    mtu: u64,
+    bytes_in_flight: u64,
+    congestion: Congestion,
+    pacer: Pacer,
+    rate: RateSampler,
+    ecn: EcnPath,
+    /// The application did not fill the window when it last could have.
+    is_app_limited: bool,
+    /// When the window was last full.
+    limited_at: Instant,
+    /// RFC 9002 7.3.2: one packet may be sent when recovery begins, whatever the window.
+    has_allowance: bool,
+
+    run: LossRun,
+    episode: Episode,
+    reordering: Reordering,
+    counters: Counters,
+}
+
+impl Recovery {
+    /// Recovery of a new connection on path 0. Allocates nothing.
+    pub fn new(config: Config) -> Self {
+        let mtu = u64::from(config.mtu);
+        let mut recovery = Self {
+            spaces: Spaces::new(),
+            rtt: Rtt::new(config.initial_rtt),
+            pto_count: 0,
+            max_ack_delay: Duration::from_millis(25),
+            ack_delay_exponent: 3,
+            is_confirmed: false,
+            is_peer_validated: config.side == Side::Server,
+            progress: Instant::ZERO,
+            path: 0,
+            mtu,
+            bytes_in_flight: 0,
+            congestion: Congestion::new(config.algorithm, mtu),
+            pacer: Pacer::new(1, mtu),
+            rate: RateSampler::default(),
+            ecn: EcnPath::new(config.ecn),
+            is_app_limited: false,
+            limited_at: Instant::ZERO,
+            has_allowance: false,
+            run: LossRun::default(),
+            episode: Episode::default(),
+            reordering: Reordering::default(),
+            counters: Counters::default(),
+            config,
+        };
+        recovery.update_pacer();
+        recovery
+    }
+
+    /// The peer's transport parameters: the exponent of its ACK Delay fields and the longest time
+    /// that it holds back an acknowledgement.
+    pub fn set_peer_ack_params(&mut self, exponent: u8, max_ack_delay: Duration) {
+        self.ack_delay_exponent = exponent;
+        self.max_ack_delay = max_ack_delay;
+    }
+
+    /// The peer's `max_ack_delay` changed by ACK_FREQUENCY: the larger of the current and all
+    /// values in flight.
+    pub fn set_max_ack_delay(&mut self, max_ack_delay: Duration) {
+        self.max_ack_delay = max_ack_delay;
+    }
+
+    /// The handshake is confirmed (RFC 9001 4.1.2).
+    pub fn on_handshake_confirmed(&mut self) {
+        self.is_confirmed = true;
+        self.is_peer_validated = true;
+    }
+
+    /// The number for the next packet of `space`, with room to remember the packet. The answer
+    /// stays the same until [`Self::on_sent`]. In the application data space numbers are skipped
+    /// at random, more rarely as the congestion window grows: RFC 9000 21.4 #1.
+    pub fn next_packet_number(
+        &mut self,
+        space: Space,
+        rng: &mut dyn Rng,
+    ) -> Result<u64, NumberError> {
+        let window = self.congestion.window().checked_div(self.mtu);
+        let state = self.spaces.get_mut(space);
+        let pn = match space {
+            Space::Data => state.numbers.choose(rng, window.unwrap_or(0)),
+            Space::Initial | Space::Handshake => state.numbers.peek(),
+        };
+        let pn = pn.ok_or(NumberError::Exhausted)?;
+        state.sent.reserve(pn)?;
+        Ok(pn)
+    }
+
+    /// Packet `pn` of `space` was sent: RFC 9002 A.5. `pn` is the last answer of
+    /// [`Self::next_packet_number`] for the space.
+    pub fn on_sent(&mut self, space: Space, pn: u64, mut packet: SentPacket) {
+        let now = packet.time;
+        let is_active = packet.path == self.path;
+        if packet.in_flight && is_active {
+            self.count_in_flight(now, &mut packet);
+        }
+        let state = self.spaces.get_mut(space);
+        if packet.ecn {
+            state.ecn.sent = state.ecn.sent.saturating_add(1);
+            if is_active {
+                self.ecn.on_sent();
+            }
+        }
+        if packet.ack_eliciting {
+            state.last_eliciting = Some(now);
+            self.progress = now;
+        }
+        state.numbers.on_sent(pn);
+        state.sent.insert(pn, packet);
+        self.counters.sent = self.counters.sent.saturating_add(1);
+    }
+
+    /// RFC 9002 7.5 #2: every packet in flight counts, probes included.
+    fn count_in_flight(&mut self, now: Instant, packet: &mut SentPacket) {
+        let size = u64::from(packet.size);
+        packet.snapshot = self.rate.on_sent(now, self.bytes_in_flight == 0);
+        self.bytes_in_flight = self.bytes_in_flight.saturating_add(size);
+        self.pacer.on_sent(now, size);
+        self.has_allowance = false;
+        let next = self.bytes_in_flight.saturating_add(self.mtu);
+        if next > self.congestion.window() {
+            self.limited_at = now;
+            self.is_app_limited = false;
+        }
+    }
+
+    /// Bytes that the congestion window still admits: RFC 9002 7 #3. Probe packets after a
+    /// time-out are sent without asking: RFC 9002 7.5 #1.
+    pub fn window(&self) -> u64 {
+        let window = self.congestion.window();
+        let free = window.saturating_sub(self.bytes_in_flight);
+        // RFC 9002 7.3.2: sending one packet speeds up recovery from the loss.
+        if self.has_allowance {
+            free.max(self.mtu)
+        } else {
+            free
+        }
+    }
+
+    /// Whether a packet of `size` bytes in flight fits the congestion window.
+    pub fn can_send(&self, size: u64) -> bool {
+        size <= self.window()
+    }
+
+    /// Bytes that pacing lets go at `now`, whatever the window says. RFC 9002 7.7 #1
+    pub fn pacing_budget(&self, now: Instant) -> u64 {
+        self.pacer.budget(now)
+    }
+
+    /// When pacing lets `bytes` go; not after `now` means at once. Packets with nothing but ACK
+    /// frames are not paced: RFC 9002 7.7 #5.
+    pub fn pacing_earliest(&self, now: Instant, bytes: u64) -> Instant {
+        self.pacer.earliest(now, bytes)
+    }
+
+    /// There was nothing more to send although window and pacing had room: RFC 9002 7.8 #1. A
+    /// sender that only waits for its pacing does not say this: RFC 9002 7.8 #2.
+    pub fn on_app_limited(&mut self) {
+        self.is_app_limited = true;
+        self.rate.on_app_limited(self.bytes_in_flight);
+    }
+
+    /// The mark for the next packet of the active path.
+    pub fn ecn_mark(&self) -> Ecn {
+        self.ecn.mark()
+    }
+
+    fn update_pacer(&mut self) {
+        // Slow start doubles the window in a round trip, so the rate is twice the window's; in
+        // congestion avoidance RFC 9002 7.7 suggests 1.25.
+        let (num, den) = if self.congestion.is_in_slow_start() {
+            (2, 1)
+        } else {
+            (5, 4)
+        };
+        let window = self.congestion.window();
+        let rate = pacing::rate_for(window, self.rtt.smoothed(), num, den);
+        self.pacer.set_rate(rate, self.mtu);
+    }
+}
+
+/// What the rest of the connection and the user may look at.
+impl Recovery {
+    /// The RTT estimate of the active path.
+    pub fn rtt(&self) -> &Rtt {
+        &self.rtt
+    }
+
+    /// The probe timeout of `space` without backoff: RFC 9002 6.2.1. Three times this for the
+    /// application data space is the closing period and the lifetime of old keys.
+    pub fn pto_base(&self, space: Space) -> Duration {
+        match space {
+            Space::Data => self.rtt.pto_base().saturating_add(self.max_ack_delay),
+            Space::Initial | Space::Handshake => self.rtt.pto_base(),
+        }
+    }
+
+    /// Consecutive probe timeouts.
+    pub fn pto_count(&self) -> u32 {
+        self.pto_count
+    }
+
+    /// Bytes in flight on the active path.
+    pub fn bytes_in_flight(&self) -> u64 {
+        self.bytes_in_flight
+    }
+
+    /// The congestion controller.
+    pub fn congestion(&self) -> &Congestion {
+        &self.congestion
+    }
+
+    /// The pacing rate in bytes per second.
+    pub fn pacing_rate(&self) -> u64 {
+        self.pacer.rate()
+    }
+
+    /// The delivery rate in bytes per second, 0 before the first sample.
+    pub fn delivery_rate(&self) -> u64 {
+        self.rate.rate()
+    }
+
+    /// What is known of the path's treatment of ECN.
+    pub fn ecn_state(&self) -> EcnState {
+        self.ecn.state()
+    }
+
+    /// Counters of packets.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The largest packet number that the peer acknowledged in `space`: the base for the length
+    /// of packet numbers on the wire (RFC 9000 17.1).
+    pub fn largest_acked(&self, space: Space) -> Option<u64> {
+        self.spaces.get(space).largest_acked
+    }
+
+    /// Whether ack-eliciting packets of `space` are outstanding.
+    pub fn has_eliciting(&self, space: Space) -> bool {
+        self.spaces.get(space).sent.eliciting() > 0
+    }
+
+    /// Shows the oldest outstanding packets of `space`, at most `limit` of those in flight: what
+    /// they carried is worth repeating in a probe. They stay outstanding: RFC 9002 6.2 #1.
+    pub fn for_each_oldest(&self, space: Space, limit: usize, f: &mut dyn FnMut(u64, &SentPacket)) {
+        let sent = &self.spaces.get(space).sent;
+        let mut from = sent.first_present();
+        let mut shown: usize = 0;
+        while let (true, Some(pn)) = (shown < limit, sent.next(from, Kind::Outstanding)) {
+            if let Some(packet) = sent.get(pn).filter(|p| p.ack_eliciting) {
+                f(pn, packet);
+                shown = shown.saturating_add(1);
+            }
+            from = pn.saturating_add(1);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pacing: RFC 9002 section 7.7.
+//!
+//! A generic cell rate algorithm: one instant, the *theoretical departure* of the next byte, moves
+//! on with every packet by its length over the rate. A packet may leave up to one burst before its
+//! theoretical departure. No state is refilled by a timer, a packet handed to the qdisc ahead of
+//! its time is accounted like any other, and a change of rate takes effect at the next packet.
+
+#![forbid(unsafe_code)]
+
+use crate::common::time::{
+    Duration,
+    Instant, //
+};
+
+const NANOS_PER_SEC: u64 = 1_000_000_000;
+
+/// Bursts worth this much time are allowed where the rate is high: a timer or a qdisc does not
+/// separate packets more finely than `kGranularity`, and GSO batches of 64 KiB stay whole from
+/// half a gigabit per second on.
+const BURST_TIME: Duration = Duration::from_millis(1);
+
+/// Packets in a burst at any rate. RFC 9002 7.7 #3: as many as the initial window holds.
+const BURST_PACKETS: u64 = 10;
+
+/// The pacer of one path.
+#[derive(Debug, Clone)]
+pub struct Pacer {
+    departure: Instant,
+    /// Bytes per second, at least 1.
+    rate: u64,
+    /// Bytes that may leave at once.
+    burst: u64,
+}
+
+impl Pacer {
+    /// A pacer that lets one burst pass at once.
+    pub fn new(rate: u64, mtu: u64) -> Self {
+        let mut pacer = Self {
+            departure: Instant::from_nanos(0),
+            rate: 1,
+            burst: 0,
+        };
+        pacer.set_rate(rate, mtu);
+        pacer
+    }
+
+    /// Sets the rate in bytes per second for datagrams of `mtu` bytes.
+    pub fn set_rate(&mut self, rate: u64, mtu: u64) {
+        self.rate = rate.max(1);
+        let timed = bytes_in(BURST_TIME, self.rate);
+        self.burst = mtu.saturating_mul(BURST_PACKETS).max(timed);
+    }
+
+    /// The rate in bytes per second.
+    pub fn rate(&self) -> u64 {
+        self.rate
+    }
+
+    /// Bytes that may leave at once after a pause.
+    pub fn burst(&self) -> u64 {
+        self.burst
+    }
+
+    /// Bytes that may leave at `now`.
+    pub fn budget(&self, now: Instant) -> u64 {
+        let ahead = self.departure.since(now);
+        let free = time_for(self.burst, self.rate).saturating_sub(ahead);
+        bytes_in(free, self.rate)
+    }
+
+    /// When `bytes` may leave; an instant that is not after `now` means at once.
+    pub fn earliest(&self, now: Instant, bytes: u64) -> Instant {
+        let bytes = bytes.min(self.burst);
+        let slack = time_for(self.burst.saturating_sub(bytes), self.rate);
+        let ahead = self.departure.since(now);
+        now.saturating_add(ahead.saturating_sub(slack))
+    }
+
+    /// `bytes` were sent at `now`, or handed down to leave later.
+    pub fn on_sent(&mut self, now: Instant, bytes: u64) {
+        let from = self.departure.max(now);
+        self.departure = from.saturating_add(time_for(bytes, self.rate));
+    }
+}
+
+/// The rate that sends `window` bytes in `rtt`, times `num / den`, in bytes per second.
+///
+/// `window` is at most [`MAX_WINDOW`](crate::cong::MAX_WINDOW), so the product fits 64 bits.
+pub fn rate_for(window: u64, rtt: Duration, num: u64, den: u64) -> u64 {
+    let rtt = rtt.as_nanos().max(1);
+    let base = window
+        .saturating_mul(NANOS_PER_SEC)
+        .checked_div(rtt)
+        .unwrap_or(1);
+    base.saturating_mul(num)
+        .checked_div(den)
+        .unwrap_or(base)
+        .max(1)
+}
+
+/// How long `bytes` take at `rate`.
+fn time_for(bytes: u64, rate: u64) -> Duration {
+    let nanos = bytes
+        .saturating_mul(NANOS_PER_SEC)
+        .checked_div(rate)
+        .unwrap_or(u64::MAX);
+    Duration::from_nanos(nanos)
+}
+
+/// How many bytes leave in `time` at `rate`. Split at a microsecond so that rates of terabits do
+/// not overflow: what is lost is below one byte for each gigabyte per second.
+fn bytes_in(time: Duration, rate: u64) -> u64 {
+    let nanos = time.as_nanos();
+    match nanos.checked_mul(rate) {
+        Some(product) => product / NANOS_PER_SEC,
+        None => (nanos / 1_000).saturating_mul(rate / 1_000_000),
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Changes of the path, its MTU, and of the packet number spaces.
+
+#![forbid(unsafe_code)]
+
+use super::{
+    ecn::EcnPath,
+    loss::{
+        Episode,
+        Reordering, //
+    },
+    pacing::Pacer,
+    persistent::LossRun,
+    rate::RateSampler,
+    rtt::Rtt,
+    sent::{
+        Kind,
+        SentPackets, //
+    },
+    Fate,
+    Recovery,
+    Sink, //
+};
+use crate::{
+    common::{
+        id::Space,
+        time::{
+            Duration,
+            Instant, //
+        },
+    },
+    cong::Congestion,
+};
+
+impl Recovery {
+    /// The connection moved to another path: congestion control, RTT, ECN and pacing start anew.
+    /// Packets carry the path they were sent on, so that those of the old one neither count as in
+    /// flight nor give RTT samples any more: RFC 9000 9.4 #1, #2. `initial_rtt` may come from the
+    /// path's validation (RFC 9002 6.2.2 #3). Not for a change of the port alone, where the caller
+    /// keeps the path's number and everything known about it (RFC 9000 9.4 #3).
+    pub fn reset_for_path(&mut self, path: u32, mtu: u16, initial_rtt: Option<Duration>) {
+        self.path = path;
+        self.mtu = u64::from(mtu);
+        self.rtt = Rtt::new(initial_rtt.unwrap_or(self.config.initial_rtt));
+        self.congestion = Congestion::new(self.config.algorithm, self.mtu);
+        self.pacer = Pacer::new(1, self.mtu);
+        self.rate = RateSampler::default();
+        self.ecn = EcnPath::new(self.config.ecn);
+        self.run = LossRun::default();
+        self.episode = Episode::default();
+        self.reordering = Reordering::default();
+        self.pto_count = 0;
+        self.is_app_limited = false;
+        self.has_allowance = false;
+        self.bytes_in_flight = self.bytes_on_path(path);
+        self.update_pacer();
+    }
+
+    /// Assumes another RTT as long as there is no sample: one remembered from an earlier
+    /// connection (RFC 9002 6.2.2 #1), or seen in a Retry or Version Negotiation exchange
+    /// (RFC 9002 6.3 #1, #2).
+    pub fn set_initial_rtt(&mut self, initial_rtt: Duration) {
+        if self.rtt.first_sample().is_none() {
+            self.rtt = Rtt::new(initial_rtt);
+            self.update_pacer();
+        }
+    }
+
+    /// The maximum datagram size of the active path changed.
+    pub fn on_mtu_changed(&mut self, mtu: u16) {
+        self.mtu = u64::from(mtu);
+        self.congestion.on_mtu(self.mtu);
+        self.update_pacer();
+    }
+
+    /// The keys of a space were discarded: RFC 9002 6.4 and A.11. Its packets are forgotten
+    /// without a fate.
+    pub fn discard(&mut self, space: Space, now: Instant) {
+        self.remove_all(space, &mut |_, _, _, _| {});
+        self.reset_timer(now);
+    }
+
+    /// Everything outstanding in `space` has to be sent again, without its being a sign of
+    /// congestion: a Retry arrived (RFC 9002 6.3), or 0-RTT was rejected (RFC 9002 6.4).
+    pub fn abandon(&mut self, space: Space, now: Instant, sink: Sink<'_>) {
+        self.remove_all(space, sink);
+        self.reset_timer(now);
+    }
+
+    /// RFC 9002 6.2.2 #4
+    fn reset_timer(&mut self, now: Instant) {
+        self.pto_count = 0;
+        self.progress = now;
+    }
+
+    /// RFC 9002 6.4 #1, #2
+    fn remove_all(&mut self, space: Space, sink: Sink<'_>) {
+        let path = self.path;
+        let mut bytes: u64 = 0;
+        let state = self.spaces.get_mut(space);
+        state.sent.drain(0, u64::MAX, &mut |pn, packet, was_lost| {
+            if was_lost {
+                return;
+            }
+            if packet.in_flight && packet.path == path {
+                bytes = bytes.saturating_add(u64::from(packet.size));
+            }
+            sink(Fate::Lost, space, pn, &packet);
+        });
+        state.sent = SentPackets::new();
+        state.last_eliciting = None;
+        state.loss_time = None;
+        self.bytes_in_flight = self.bytes_in_flight.saturating_sub(bytes);
+    }
+
+    /// Bytes of packets that were sent on `path` before it became the active one.
+    fn bytes_on_path(&self, path: u32) -> u64 {
+        let mut bytes: u64 = 0;
+        for space in Space::ALL {
+            let sent = &self.spaces.get(space).sent;
+            let mut from = sent.first_present();
+            while let Some(pn) = sent.next(from, Kind::Outstanding) {
+                if let Some(packet) = sent.get(pn).filter(|p| p.in_flight && p.path == path) {
+                    bytes = bytes.saturating_add(u64::from(packet.size));
+                }
+                from = pn.saturating_add(1);
+            }
+        }
+        bytes
+    }
+}
