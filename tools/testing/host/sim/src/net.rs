@@ -321,7 +321,7 @@ impl Direction {
             return Some(departure);
         };
         let start = self.busy.max(departure);
-        let waiting = start.saturating_duration_since(departure);
+        let waiting = start.since(departure);
         let waiting_bytes = waiting.as_nanos() / 1000 * rate / 1_000_000;
         if waiting_bytes > self.link.queue {
             return None;
