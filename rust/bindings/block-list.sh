@@ -4,7 +4,9 @@
 # block-list.sh BINDINGS OWN
 #
 # Prints the bindgen arguments that leave out every type which the kernel crate's BINDINGS define
-# completely. Types that are opaque there (no fields) and those named in OWN are generated anew.
+# completely. Types that are opaque there (no fields) and those named in OWN are generated anew. So
+# are plain names for integers: bindgen takes what it does not see for something that cannot be
+# copied, and a union of such things is no Rust union.
 set -eu
 
 awk -v own="$2" '
@@ -24,11 +26,6 @@ pending != "" {
 	if ($0 !~ /^    _unused: \[u8; 0\],/)
 		print pending
 	pending = ""
-}
-/^pub type / {
-	name = $3
-	sub(/[^A-Za-z0-9_].*/, "", name)
-	print name
 }
 ' "$1" | grep -Ev '^(_bindgen_ty_[0-9]+|__BindgenBitfieldUnit|__IncompleteArrayField|__BindgenUnionField)$' |
 	awk -v own="$2" '
