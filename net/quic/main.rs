@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! QUIC, RFC 9000: the module and the list of its parts.
+//!
+//! The core (pure, no kernel names) takes its memory, buffers and cryptography from the three
+//! facades below; [`linux`] holds all that touches C. Only files below `rust/` contain `unsafe`.
 
 use kernel::prelude::*;
 
 #[path = "../../rust/lib.rs"]
 pub mod linux;
+
+#[path = "../../rust/aead.rs"]
+pub mod aead;
+#[path = "../../rust/buf.rs"]
+pub mod buf;
+#[path = "../../rust/mem.rs"]
+pub mod mem;
+
+mod selftest;
 
 module! {
     type: Quic,
@@ -14,12 +26,22 @@ module! {
     description: "QUIC transport protocol (RFC 9000)",
     license: "GPL",
     alias: ["net-pf-2-proto-261", "net-pf-10-proto-261"],
+    params: {
+        selftest: u8 {
+            default: 0,
+            description: "Check the cryptography against RFC 9001 when loading (1 = yes)",
+        },
+    },
 }
 
+/// What lives as long as the module.
 struct Quic;
 
 impl kernel::Module for Quic {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        if module_parameters::selftest.value() != 0 {
+            selftest::run()?;
+        }
         Ok(Quic)
     }
 }

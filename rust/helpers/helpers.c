@@ -8,4 +8,5 @@
 
 #include "crypto.c"
 #include "mm.c"
+#include "net.c"
 #include "sync.c"

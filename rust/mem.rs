@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Fallible memory: what the core means by a vector and a box.
+//!
+//! The core allocates in softirq and under the socket lock, so its containers ask for
+//! `GFP_ATOMIC | __GFP_NOWARN`: they never sleep, and a failure is an ordinary result which nobody
+//! needs to read about in the log. Process context says [`Gfp::KERNEL`] instead, where it may wait.
+//! A call that fails leaves the container as it was.
+//!
+//! The host's twin is `tools/testing/host/core/src/mem.rs`; both have the same interface.
+//!
+//! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
+
+use core::{
+    fmt,
+    mem,
+    ops::{
+        Deref,
+        DerefMut, //
+    }, //
+};
+
+use kernel::{
+    alloc::{
+        flags,
+        kvec,
+        Flags, //
+    },
+    prelude::*, //
+};
+
+use crate::linux::bindings;
+
+/// How an allocation may behave: the kernel crate's flags and the C value of the same.
+///
+/// The kernel crate keeps the conversion to itself, so that both are carried side by side.
+#[derive(Clone, Copy)]
+pub struct Gfp {
+    flags: Flags,
+    raw: bindings::gfp_t,
+}
+
+impl Gfp {
+    /// Process context which may sleep and charges the memory to the control group of the caller.
+    pub const KERNEL: Gfp = Gfp {
+        flags: flags::GFP_KERNEL_ACCOUNT,
+        raw: bindings::GFP_KERNEL_ACCOUNT,
+    };
+
+    /// Any context: never sleeps, and fails in silence.
+    #[inline]
+    pub fn atomic() -> Gfp {
+        Gfp {
+            flags: flags::GFP_ATOMIC | flags::__GFP_NOWARN,
+            raw: bindings::GFP_ATOMIC | bindings::__GFP_NOWARN,
+        }
+    }
+
+    /// For calls of the kernel crate.
+    #[inline]
+    pub fn flags(self) -> Flags {
+        self.flags
+    }
+
+    /// For calls of C functions.
+    #[inline]
+    pub fn as_raw(self) -> bindings::gfp_t {
+        self.raw
+    }
+}
+
+/// No memory was available; the object is as it was before the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllocError;
+
+impl From<kernel::alloc::AllocError> for AllocError {
+    fn from(_: kernel::alloc::AllocError) -> Self {
+        AllocError
+    }
+}
+
+impl From<AllocError> for Error {
+    fn from(_: AllocError) -> Self {
+        ENOMEM
+    }
+}
+
+/// A value that could not be stored because no memory was available.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PushError<T>(pub T);
+
+impl<T> fmt::Debug for PushError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PushError")
+    }
+}
+
+impl<T> From<PushError<T>> for AllocError {
+    fn from(_: PushError<T>) -> Self {
+        AllocError
+    }
+}
+
+/// A growing array whose growth may fail.
+pub struct Vec<T>(KVec<T>);
+
+impl<T> Vec<T> {
+    /// Returns an empty array; allocates nothing.
+    pub const fn new() -> Self {
+        Self(KVec::new())
+    }
+
+    /// Returns an empty array with room for `capacity` items.
+    pub fn try_with_capacity(capacity: usize) -> Result<Self, AllocError> {
+        Self::try_with_capacity_in(capacity, Gfp::atomic())
+    }
+
+    /// Like [`Vec::try_with_capacity`], in the given way.
+    pub fn try_with_capacity_in(capacity: usize, gfp: Gfp) -> Result<Self, AllocError> {
+        Ok(Self(KVec::with_capacity(capacity, gfp.flags())?))
+    }
+
+    /// Makes room for `additional` more items.
+    pub fn try_reserve(&mut self, additional: usize) -> Result<(), AllocError> {
+        Ok(self.0.reserve(additional, Gfp::atomic().flags())?)
+    }
+
+    /// Appends an item, growing when full.
+    pub fn try_push(&mut self, value: T) -> Result<(), PushError<T>> {
+        if self.try_reserve(1).is_err() {
+            return Err(PushError(value));
+        }
+        self.push_within_capacity(value).map_err(PushError)
+    }
+
+    /// Appends an item if there is room already.
+    pub fn push_within_capacity(&mut self, value: T) -> Result<(), T> {
+        self.0.push_within_capacity(value).map_err(|error| error.0)
+    }
+
+    /// Inserts an item before position `index`, which is cut to the length.
+    pub fn try_insert(&mut self, index: usize, value: T) -> Result<(), PushError<T>> {
+        if self.try_reserve(1).is_err() {
+            return Err(PushError(value));
+        }
+        let index = index.min(self.0.len());
+        match self.0.insert_within_capacity(index, value) {
+            Ok(()) => Ok(()),
+            Err(kvec::InsertError::IndexOutOfBounds(value))
+            | Err(kvec::InsertError::OutOfCapacity(value)) => Err(PushError(value)),
+        }
+    }
+
+    /// Removes the item at `index` and closes the gap.
+    pub fn remove(&mut self, index: usize) -> Option<T> {
+        self.0.remove(index).ok()
+    }
+
+    /// Removes the item at `index` and puts the last one in its place.
+    pub fn swap_remove(&mut self, index: usize) -> Option<T> {
+        if index >= self.0.len() {
+            return None;
+        }
+        let last = self.0.pop()?;
+        match self.0.get_mut(index) {
+            Some(slot) => Some(mem::replace(slot, last)),
+            None => Some(last),
+        }
+    }
+
+    /// Removes the last item.
+    pub fn pop(&mut self) -> Option<T> {
+        self.0.pop()
+    }
+
+    /// Keeps the first `len` items.
+    pub fn truncate(&mut self, len: usize) {
+        self.0.truncate(len);
+    }
+
+    /// Removes all items and keeps the memory.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True when there is no item.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Number of items there is room for.
+    pub fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
+    /// The items.
+    pub fn as_slice(&self) -> &[T] {
+        self.0.as_slice()
+    }
+
+    /// The items, to be changed in place.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        self.0.as_mut_slice()
+    }
+
+    /// Moves the items from `at` on into a new array.
+    pub fn split_off_tail(&mut self, at: usize) -> Result<Vec<T>, AllocError> {
+        let mut tail = Vec::try_with_capacity(self.0.len().saturating_sub(at))?;
+        while self.0.len() > at {
+            // There is an item and there is room, by the condition and the capacity.
+            let Some(item) = self.0.pop() else { break };
+            if tail.push_within_capacity(item).is_err() {
+                break;
+            }
+        }
+        tail.as_mut_slice().reverse();
+        Ok(tail)
+    }
+
+    /// Drops the first `count` items.
+    pub fn drain_front(&mut self, count: usize) {
+        let rest = self.0.len().saturating_sub(count);
+        if rest > 0 && count > 0 {
+            self.0.as_mut_slice().rotate_left(count);
+        }
+        self.0.truncate(rest);
+    }
+}
+
+impl<T: Clone> Vec<T> {
+    /// Appends copies of `items`.
+    pub fn try_extend_from_slice(&mut self, items: &[T]) -> Result<(), AllocError> {
+        Ok(self.0.extend_from_slice(items, Gfp::atomic().flags())?)
+    }
+
+    /// Cuts or fills with copies of `value` to `len` items.
+    pub fn try_resize(&mut self, len: usize, value: T) -> Result<(), AllocError> {
+        Ok(self.0.resize(len, value, Gfp::atomic().flags())?)
+    }
+}
+
+impl<T> Deref for Vec<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        self.as_slice()
+    }
+}
+
+impl<T> DerefMut for Vec<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        self.as_mut_slice()
+    }
+}
+
+impl<T> Default for Vec<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Vec<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().fmt(f)
+    }
+}
+
+impl<T> IntoIterator for Vec<T> {
+    type Item = T;
+    type IntoIter = <KVec<T> as IntoIterator>::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Vec<T> {
+    type Item = &'a T;
+    type IntoIter = core::slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.as_slice().iter()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a mut Vec<T> {
+    type Item = &'a mut T;
+    type IntoIter = core::slice::IterMut<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.as_mut_slice().iter_mut()
+    }
+}
+
+/// An owned value on the heap.
+pub struct Box<T>(KBox<T>);
+
+impl<T> Box<T> {
+    /// Moves `value` to the heap.
+    pub fn try_new(value: T) -> Result<Box<T>, AllocError> {
+        Self::try_new_with(|| value)
+    }
+
+    /// Moves the result of `init` to the heap; `init` runs only when there is memory.
+    pub fn try_new_with(init: impl FnOnce() -> T) -> Result<Box<T>, AllocError> {
+        Self::try_new_in(init, Gfp::atomic())
+    }
+
+    /// Like [`Box::try_new_with`], in the given way.
+    pub fn try_new_in(init: impl FnOnce() -> T, gfp: Gfp) -> Result<Box<T>, AllocError> {
+        let place = KBox::<T>::new_uninit(gfp.flags())?;
+        Ok(Box(place.write(init())))
+    }
+
+    /// Moves the value out of the heap.
+    pub fn into_inner(self) -> T {
+        KBox::into_inner(self.0)
+    }
+}
+
+impl<T> Deref for Box<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Box<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Box<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
