@@ -9,7 +9,6 @@
 pub(crate) mod bindings;
 pub mod crypto;
 pub mod net;
-pub mod net;
 pub mod rand;
 pub mod sync;
 pub mod time;

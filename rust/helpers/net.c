@@ -1,0 +1,542 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/bottom_half.h>
+#include <linux/hrtimer.h>
+#include <linux/ipv6.h>
+#include <linux/netdevice.h>
+#include <linux/percpu.h>
+#include <linux/percpu_counter.h>
+#include <linux/siphash.h>
+#include <linux/skbuff.h>
+#include <linux/sockptr.h>
+#include <linux/udp.h>
+#include <net/dst.h>
+#include <net/inet_ecn.h>
+#include <net/inet_common.h>
+#include <net/inet_sock.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include <net/route.h>
+#include <net/sock.h>
+#include <net/udp.h>
+#include <net/udp_tunnel.h>
+
+/* References and the lock. */
+
+void quic_helper_sock_hold(struct sock *sk)
+{
+	sock_hold(sk);
+}
+
+void quic_helper_sock_put(struct sock *sk)
+{
+	sock_put(sk);
+}
+
+void quic_helper_lock_sock(struct sock *sk)
+{
+	lock_sock(sk);
+}
+
+void quic_helper_bh_lock_sock(struct sock *sk)
+{
+	bh_lock_sock(sk);
+}
+
+
+void quic_helper_bh_unlock_sock(struct sock *sk)
+{
+	bh_unlock_sock(sk);
+}
+
+bool quic_helper_sock_owned_by_user(struct sock *sk)
+{
+	return sock_owned_by_user(sk);
+}
+
+int quic_helper_sk_add_backlog(struct sock *sk, struct sk_buff *skb,
+			       unsigned int limit)
+{
+	return sk_add_backlog(sk, skb, limit);
+}
+
+void quic_helper_local_bh_disable(void)
+{
+	local_bh_disable();
+}
+
+void quic_helper_local_bh_enable(void)
+{
+	local_bh_enable();
+}
+
+void quic_helper_rcu_read_lock(void)
+{
+	rcu_read_lock();
+}
+
+void quic_helper_rcu_read_unlock(void)
+{
+	rcu_read_unlock();
+}
+
+/* Fields of a socket that live in unions, bit fields or behind macros. */
+
+struct net *quic_helper_sock_net(const struct sock *sk)
+{
+	return sock_net(sk);
+}
+
+bool quic_helper_sock_flag(const struct sock *sk, enum sock_flags flag)
+{
+	return sock_flag(sk, flag);
+}
+
+void quic_helper_sock_set_flag(struct sock *sk, enum sock_flags flag)
+{
+	sock_set_flag(sk, flag);
+}
+
+void quic_helper_sock_reset_flag(struct sock *sk, enum sock_flags flag)
+{
+	sock_reset_flag(sk, flag);
+}
+
+long quic_helper_sock_rcvtimeo(const struct sock *sk, bool noblock)
+{
+	return sock_rcvtimeo(sk, noblock);
+}
+
+long quic_helper_sock_sndtimeo(const struct sock *sk, bool noblock)
+{
+	return sock_sndtimeo(sk, noblock);
+}
+
+int quic_helper_sock_intr_errno(long timeo)
+{
+	return sock_intr_errno(timeo);
+}
+
+bool quic_helper_ipv6_only_sock(const struct sock *sk)
+{
+	return ipv6_only_sock(sk);
+}
+
+void quic_helper_sk_set_ipv6only(struct sock *sk, bool on)
+{
+	sk->sk_ipv6only = on;
+}
+
+bool quic_helper_sk_reuseport(const struct sock *sk)
+{
+	return sk->sk_reuseport;
+}
+
+void quic_helper_sk_set_reuseport(struct sock *sk, bool on)
+{
+	sk->sk_reuseport = on;
+}
+
+int quic_helper_sk_bound_dev_if(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_bound_dev_if);
+}
+
+void quic_helper_sk_set_bound_dev_if(struct sock *sk, int ifindex)
+{
+	WRITE_ONCE(sk->sk_bound_dev_if, ifindex);
+}
+
+void quic_helper_sk_set_local4(struct sock *sk, __be32 addr, __be16 port)
+{
+	inet_sk(sk)->inet_saddr = addr;
+	inet_sk(sk)->inet_rcv_saddr = addr;
+	inet_sk(sk)->inet_sport = port;
+	inet_sk(sk)->inet_num = ntohs(port);
+}
+
+void quic_helper_sk_set_remote4(struct sock *sk, __be32 addr, __be16 port)
+{
+	inet_sk(sk)->inet_daddr = addr;
+	inet_sk(sk)->inet_dport = port;
+}
+
+void quic_helper_sk_set_local6(struct sock *sk, const struct in6_addr *addr,
+			       __be16 port)
+{
+	sk->sk_v6_rcv_saddr = *addr;
+	inet6_sk(sk)->saddr = *addr;
+	inet_sk(sk)->inet_sport = port;
+	inet_sk(sk)->inet_num = ntohs(port);
+}
+
+void quic_helper_sk_set_remote6(struct sock *sk, const struct in6_addr *addr,
+				__be16 port)
+{
+	sk->sk_v6_daddr = *addr;
+	inet_sk(sk)->inet_dport = port;
+}
+
+unsigned int quic_helper_sk_uid(const struct sock *sk)
+{
+	return from_kuid_munged(sock_net(sk)->user_ns, sk_uid(sk));
+}
+
+u64 quic_helper_sock_i_ino(struct sock *sk)
+{
+	return sock_i_ino(sk);
+}
+
+u8 quic_helper_sk_tos(const struct sock *sk)
+{
+	return READ_ONCE(inet_sk(sk)->tos);
+}
+
+u8 quic_helper_sk_tclass(const struct sock *sk)
+{
+	return READ_ONCE(inet6_sk(sk)->tclass);
+}
+
+void quic_helper_sock_orphan(struct sock *sk)
+{
+	sock_orphan(sk);
+}
+
+/* Memory accounting. */
+
+bool quic_helper_sk_wmem_schedule(struct sock *sk, int size)
+{
+	return sk_wmem_schedule(sk, size);
+}
+
+bool quic_helper_sk_rmem_schedule(struct sock *sk, int size)
+{
+	return __sk_rmem_schedule(sk, size, false);
+}
+
+void quic_helper_sk_mem_charge(struct sock *sk, int size)
+{
+	sk_mem_charge(sk, size);
+}
+
+void quic_helper_sk_mem_uncharge(struct sock *sk, int size)
+{
+	sk_mem_uncharge(sk, size);
+}
+
+void quic_helper_sk_mem_reclaim(struct sock *sk)
+{
+	sk_mem_reclaim(sk);
+}
+
+void quic_helper_sk_sockets_allocated_inc(struct sock *sk)
+{
+	sk_sockets_allocated_inc(sk);
+}
+
+void quic_helper_sk_sockets_allocated_dec(struct sock *sk)
+{
+	sk_sockets_allocated_dec(sk);
+}
+
+int __percpu *quic_helper_alloc_percpu_int(void)
+{
+	return alloc_percpu(int);
+}
+
+void quic_helper_free_percpu(void __percpu *p)
+{
+	free_percpu(p);
+}
+
+int quic_helper_percpu_counter_init(struct percpu_counter *c, s64 amount)
+{
+	return percpu_counter_init(c, amount, GFP_KERNEL);
+}
+
+void quic_helper_percpu_counter_destroy(struct percpu_counter *c)
+{
+	percpu_counter_destroy(c);
+}
+
+/* Sleeping and waking. */
+
+long quic_helper_sk_wait_once(struct sock *sk, long timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+
+	add_wait_queue(sk_sleep(sk), &wait);
+	release_sock(sk);
+	timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
+	lock_sock(sk);
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return timeo;
+}
+
+void quic_helper_sk_wake(struct sock *sk, __poll_t mask, int how, int band)
+{
+	struct socket_wq *wq;
+
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_interruptible_poll(&wq->wait, mask);
+	sk_wake_async_rcu(sk, how, band);
+	rcu_read_unlock();
+}
+
+void quic_helper_sock_poll_wait(struct file *file, struct socket *sock,
+				poll_table *wait)
+{
+	sock_poll_wait(file, sock, wait);
+}
+
+bool quic_helper_task_signal_pending(void)
+{
+	return signal_pending(current);
+}
+
+/* Addresses and options. */
+
+int quic_helper_copy_from_sockptr_offset(void *dst, sockptr_t src,
+					 size_t offset, size_t size)
+{
+	return copy_from_sockptr_offset(dst, src, offset, size);
+}
+
+bool quic_helper_inet_addr_valid_or_nonlocal(struct net *net, struct sock *sk,
+					     __be32 addr)
+{
+	return inet_addr_valid_or_nonlocal(net, inet_sk(sk), addr,
+					   inet_addr_type(net, addr));
+}
+
+bool quic_helper_inet6_can_nonlocal_bind(struct net *net, struct sock *sk)
+{
+	return ipv6_can_nonlocal_bind(net, inet_sk(sk));
+}
+
+bool quic_helper_inet_port_requires_bind_service(struct net *net,
+						 unsigned short port)
+{
+	return inet_port_requires_bind_service(net, port);
+}
+
+bool quic_helper_net_bind_capable(struct net *net)
+{
+	return ns_capable(net->user_ns, CAP_NET_BIND_SERVICE);
+}
+
+bool quic_helper_dev_exists(struct net *net, int ifindex)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = dev_get_by_index_rcu(net, ifindex);
+	rcu_read_unlock();
+	return found;
+}
+
+/* Buffers. */
+
+unsigned char *quic_helper_skb_tail_pointer(const struct sk_buff *skb)
+{
+	return skb_tail_pointer(skb);
+}
+
+int quic_helper_skb_tailroom(const struct sk_buff *skb)
+{
+	return skb_tailroom(skb);
+}
+
+struct sk_buff *quic_helper_alloc_skb(unsigned int size, gfp_t gfp)
+{
+	return alloc_skb(size, gfp);
+}
+
+void quic_helper_skb_reserve(struct sk_buff *skb, int len)
+{
+	skb_reserve(skb, len);
+}
+
+unsigned char *quic_helper_skb_transport_header(const struct sk_buff *skb)
+{
+	return skb_transport_header(skb);
+}
+
+unsigned char *quic_helper_skb_network_header(const struct sk_buff *skb)
+{
+	return skb_network_header(skb);
+}
+
+int quic_helper_skb_linearize_cow(struct sk_buff *skb)
+{
+	return skb_linearize_cow(skb);
+}
+
+void quic_helper_skb_orphan(struct sk_buff *skb)
+{
+	skb_orphan(skb);
+}
+
+void quic_helper_skb_dst_drop(struct sk_buff *skb)
+{
+	skb_dst_drop(skb);
+}
+
+unsigned int quic_helper_skb_gso_size(const struct sk_buff *skb)
+{
+	return skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : 0;
+}
+
+void quic_helper_skb_set_udp_gso(struct sk_buff *skb, unsigned int size,
+				 unsigned int segs)
+{
+	skb_shinfo(skb)->gso_size = size;
+	skb_shinfo(skb)->gso_segs = segs;
+	skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_headroom(skb) - sizeof(struct udphdr);
+	skb->csum_offset = offsetof(struct udphdr, check);
+}
+
+void quic_helper_skb_set_delivery_time(struct sk_buff *skb, u64 ns)
+{
+	skb_set_delivery_time(skb, ns_to_ktime(ns), SKB_CLOCK_MONOTONIC);
+}
+
+bool quic_helper_skb_csum_bad(struct sk_buff *skb)
+{
+	return udp_lib_checksum_complete(skb);
+}
+
+int quic_helper_skb_iif(const struct sk_buff *skb, bool v6)
+{
+	return v6 ? inet6_iif(skb) : inet_iif(skb);
+}
+
+bool quic_helper_skb_is_ipv6(const struct sk_buff *skb)
+{
+	return skb->protocol == htons(ETH_P_IPV6);
+}
+
+void quic_helper_skb_clear_dev(struct sk_buff *skb)
+{
+	skb->dev = NULL;
+}
+
+/* The UDP socket below. */
+
+void quic_helper_udp_accept_batches(struct sock *sk)
+{
+	udp_set_bit(GRO_ENABLED, sk);
+	udp_set_bit(ACCEPT_L4, sk);
+}
+
+void *quic_helper_sk_user_data(const struct sock *sk)
+{
+	return rcu_dereference_sk_user_data(sk);
+}
+
+unsigned short quic_helper_inet_num(const struct sock *sk)
+{
+	return inet_sk(sk)->inet_num;
+}
+
+/* Routes. */
+
+u32 quic_helper_dst_mtu(const struct dst_entry *dst)
+{
+	return dst_mtu(dst);
+}
+
+bool quic_helper_dst_check(struct dst_entry *dst, u32 cookie)
+{
+	return dst_check(dst, cookie);
+}
+
+void quic_helper_dst_hold(struct dst_entry *dst)
+{
+	dst_hold(dst);
+}
+
+u32 quic_helper_dst_cookie6(struct dst_entry *dst)
+{
+	return rt6_get_cookie(dst_rt6_info(dst));
+}
+
+int quic_helper_ip4_dst_hoplimit(const struct dst_entry *dst)
+{
+	return ip4_dst_hoplimit(dst);
+}
+
+/* Work. */
+
+void quic_helper_init_work(struct work_struct *work, work_func_t func)
+{
+	INIT_WORK(work, func);
+}
+
+/* Hashes. */
+
+u64 quic_helper_siphash(const void *data, size_t len, const siphash_key_t *key)
+{
+	return siphash(data, len, key);
+}
+
+void *quic_helper_net_generic(const struct net *net, unsigned int id)
+{
+	return net_generic(net, id);
+}
+
+/* What a socket made by accept() takes from its listener. */
+void quic_helper_sk_inherit(struct sock *sk, struct sock *parent)
+{
+	struct inet_sock *inet = inet_sk(sk), *from = inet_sk(parent);
+
+	sk->sk_family = parent->sk_family;
+	sk->sk_type = parent->sk_type;
+	sk->sk_protocol = parent->sk_protocol;
+	sk->sk_backlog_rcv = parent->sk_prot->backlog_rcv;
+	sk->sk_reuse = parent->sk_reuse;
+	sk->sk_reuseport = parent->sk_reuseport;
+	sk->sk_ipv6only = parent->sk_ipv6only;
+	sk->sk_bound_dev_if = parent->sk_bound_dev_if;
+	sk->sk_flags = parent->sk_flags;
+	sock_reset_flag(sk, SOCK_DEAD);
+	sk->sk_userlocks = parent->sk_userlocks;
+	sk->sk_sndbuf = READ_ONCE(parent->sk_sndbuf);
+	sk->sk_rcvbuf = READ_ONCE(parent->sk_rcvbuf);
+	sk->sk_rcvtimeo = READ_ONCE(parent->sk_rcvtimeo);
+	sk->sk_sndtimeo = READ_ONCE(parent->sk_sndtimeo);
+	sk->sk_lingertime = parent->sk_lingertime;
+	sk->sk_mark = READ_ONCE(parent->sk_mark);
+	sk->sk_priority = READ_ONCE(parent->sk_priority);
+	sk->sk_max_pacing_rate = READ_ONCE(parent->sk_max_pacing_rate);
+	sk->sk_uid = parent->sk_uid;
+
+	inet->inet_flags = from->inet_flags;
+	inet->tos = READ_ONCE(from->tos);
+	inet->uc_ttl = READ_ONCE(from->uc_ttl);
+	inet->pmtudisc = READ_ONCE(from->pmtudisc);
+	inet->mc_ttl = 1;
+	atomic_set(&inet->inet_id, 0);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6) {
+		struct ipv6_pinfo *np, *from6 = inet6_sk(parent);
+
+		np = (void *)sk + sk->sk_prot->ipv6_pinfo_offset;
+		inet->pinet6 = np;
+		np->hop_limit = READ_ONCE(from6->hop_limit);
+		np->mcast_hops = IPV6_DEFAULT_MCASTHOPS;
+		np->tclass = READ_ONCE(from6->tclass);
+		np->pmtudisc = READ_ONCE(from6->pmtudisc);
+		sk->sk_destruct = inet6_sock_destruct;
+		return;
+	}
+#endif
+	sk->sk_destruct = inet_sock_destruct;
+}

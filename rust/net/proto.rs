@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Registration of a transport protocol: `struct proto`, `struct inet_protosw` and their callbacks.
+//!
+//! A [`Registration`] makes `socket(AF_INET | AF_INET6, SOCK_STREAM | SOCK_DGRAM, N)` work. The
+//! tables live in it; sockets point to them, and every socket pins the module, so that the
+//! registration cannot be dropped before the last socket is gone.
+//!
+//! C headers: [`include/net/sock.h`](srctree/include/net/sock.h),
+//! [`include/net/protocol.h`](srctree/include/net/protocol.h)
+
+use core::{
+    mem::{
+        size_of,
+        zeroed, //
+    },
+    ptr, //
+};
+
+use kernel::{
+    error::{
+        from_result,
+        to_result, //
+    },
+    prelude::*,
+    ThisModule, //
+};
+
+use super::{
+    ops,
+    skb::SkBuff,
+    sock::{
+        self,
+        Held,
+        Layout4,
+        Layout6,
+        Protocol,
+        Sock, //
+    }, //
+};
+use crate::linux::bindings;
+
+/// What the kernel needs to know of a protocol besides its code.
+pub struct Info {
+    /// Number of the protocol, `IPPROTO_…`.
+    pub number: u16,
+    /// Name in `/proc/net/protocols` of the IPv4 side.
+    pub name4: &'static CStr,
+    /// Name of the IPv6 side.
+    pub name6: &'static CStr,
+}
+
+/// Counters and limits of the memory that all sockets of a protocol share.
+#[repr(C)]
+pub(super) struct Accounting {
+    allocated: bindings::atomic_long_t,
+    pressure: usize,
+    sockets: bindings::percpu_counter,
+    per_cpu: *mut i32,
+    /// Pages: minimum, pressure, maximum.
+    pub(super) mem: [i64; 3],
+    /// Bytes: minimum, default, maximum.
+    pub(super) rmem: [i32; 3],
+    /// Bytes: minimum, default, maximum.
+    pub(super) wmem: [i32; 3],
+}
+
+struct Tables {
+    proto4: bindings::proto,
+    proto6: bindings::proto,
+    ops4: bindings::proto_ops,
+    ops6: bindings::proto_ops,
+    switch: [bindings::inet_protosw; 4],
+    accounting: Accounting,
+}
+
+/// A registered protocol. Dropping it takes the protocol away.
+pub struct Registration {
+    tables: KBox<Tables>,
+}
+
+// SAFETY: after registration the tables are only touched by the kernel's own rules.
+unsafe impl Send for Registration {}
+// SAFETY: as above; `&self` gives nothing mutable.
+unsafe impl Sync for Registration {}
+
+impl Registration {
+    /// Registers the protocol for both address families and both socket types.
+    pub fn new<P: Protocol>(module: &'static ThisModule, info: &Info) -> Result<Self> {
+        let mut tables = KBox::new(
+            Tables {
+                // SAFETY: all fields are pointers, integers and optional functions: zero is valid.
+                proto4: unsafe { zeroed() },
+                // SAFETY: as above.
+                proto6: unsafe { zeroed() },
+                ops4: ops::table::<P>(module, bindings::AF_INET),
+                ops6: ops::table::<P>(module, bindings::AF_INET6),
+                // SAFETY: as above.
+                switch: unsafe { zeroed() },
+                // SAFETY: as above; made below, in its final place.
+                accounting: unsafe { zeroed() },
+            },
+            GFP_KERNEL,
+        )?;
+        let t = &mut *tables;
+        t.accounting.init()?;
+        fill::<P>(&mut t.proto4, module, info.name4, &mut t.accounting);
+        t.proto4.obj_size = u32_size::<Layout4<P>>();
+        fill::<P>(&mut t.proto6, module, info.name6, &mut t.accounting);
+        t.proto6.obj_size = u32_size::<Layout6<P>>();
+        // CAST: an offset within a structure of a few kilobytes.
+        t.proto6.ipv6_pinfo_offset = Layout6::<P>::PINFO as u32;
+        for (i, sw) in t.switch.iter_mut().enumerate() {
+            let v6 = i & 1 != 0;
+            let stream = i & 2 != 0;
+            // CAST: constants of a few bits.
+            sw.type_ = if stream {
+                bindings::sock_type_SOCK_STREAM
+            } else {
+                bindings::sock_type_SOCK_DGRAM
+            } as u16;
+            sw.protocol = info.number;
+            sw.prot = if v6 { &mut t.proto6 } else { &mut t.proto4 };
+            sw.ops = if v6 { &t.ops6 } else { &t.ops4 };
+        }
+        register(t)?;
+        Ok(Self { tables })
+    }
+
+    /// The limits which sysctls show and change.
+    pub(super) fn limits(&self) -> *mut Accounting {
+        ptr::from_ref(&self.tables.accounting).cast_mut()
+    }
+
+    /// Sets the limits of memory: pages for all sockets, bytes for the buffers of one.
+    pub fn set_limits(&mut self, mem: [i64; 3], rmem: [i32; 3], wmem: [i32; 3]) {
+        let a = &mut self.tables.accounting;
+        a.mem = mem;
+        a.rmem = rmem;
+        a.wmem = wmem;
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let t = &mut *self.tables;
+        for (i, sw) in t.switch.iter_mut().enumerate() {
+            // SAFETY: registered by `register`.
+            unsafe {
+                if i & 1 != 0 {
+                    bindings::inet6_unregister_protosw(sw)
+                } else {
+                    bindings::inet_unregister_protosw(sw)
+                }
+            };
+        }
+        // SAFETY: registered; no socket is left, as each pins the module.
+        unsafe { bindings::proto_unregister(&mut t.proto6) };
+        // SAFETY: as above.
+        unsafe { bindings::proto_unregister(&mut t.proto4) };
+    }
+}
+
+fn register(t: &mut Tables) -> Result {
+    // SAFETY: the tables are pinned in their box until `Registration` is dropped.
+    to_result(unsafe { bindings::proto_register(&mut t.proto4, 1) })?;
+    // SAFETY: as above.
+    if let Err(e) = to_result(unsafe { bindings::proto_register(&mut t.proto6, 1) }) {
+        // SAFETY: just registered.
+        unsafe { bindings::proto_unregister(&mut t.proto4) };
+        return Err(e);
+    }
+    for (i, sw) in t.switch.iter_mut().enumerate() {
+        if i & 1 != 0 {
+            // `inet6_register_protosw` fails for permanent overlaps only, which the number of the
+            // protocol, unused in the kernel, excludes.
+            // SAFETY: as above.
+            let _ = unsafe { bindings::inet6_register_protosw(sw) };
+        } else {
+            // SAFETY: as above.
+            unsafe { bindings::inet_register_protosw(sw) };
+        }
+    }
+    Ok(())
+}
+
+fn fill<P: Protocol>(
+    proto: &mut bindings::proto,
+    module: &'static ThisModule,
+    name: &CStr,
+    accounting: &mut Accounting,
+) {
+    for (to, from) in proto.name.iter_mut().zip(name.to_bytes().iter().take(31)) {
+        // CAST: bytes to the C type.
+        *to = *from as _;
+    }
+    proto.owner = module.as_ptr();
+    proto.no_autobind = true;
+    proto.close = Some(close::<P>);
+    proto.init = Some(init::<P>);
+    proto.destroy = Some(destroy);
+    proto.accept = Some(ops::accept_sock::<P>);
+    proto.ioctl = Some(ops::ioctl_sock::<P>);
+    proto.setsockopt = Some(ops::setsockopt_sock::<P>);
+    proto.getsockopt = Some(ops::getsockopt_sock::<P>);
+    proto.sendmsg = Some(ops::sendmsg_sock::<P>);
+    proto.recvmsg = Some(ops::recvmsg_sock::<P>);
+    proto.backlog_rcv = Some(backlog_rcv::<P>);
+    proto.release_cb = Some(release_cb::<P>);
+    proto.unhash = Some(unhash);
+    proto.hash = Some(hash);
+    proto.memory_allocated = &mut accounting.allocated;
+    proto.memory_pressure = ptr::from_mut(&mut accounting.pressure).cast();
+    proto.sockets_allocated = &mut accounting.sockets;
+    proto.per_cpu_fw_alloc = accounting.per_cpu;
+    proto.sysctl_mem = accounting.mem.as_mut_ptr().cast();
+    proto.sysctl_rmem = accounting.rmem.as_mut_ptr();
+    proto.sysctl_wmem = accounting.wmem.as_mut_ptr();
+    proto.enter_memory_pressure = None;
+}
+
+impl Accounting {
+    /// Must be called in the final place: the kernel links the counter into a list.
+    fn init(&mut self) -> Result {
+        // SAFETY: zeroed memory that does not move until it is dropped.
+        to_result(unsafe { bindings::percpu_counter_init(&mut self.sockets, 0) })?;
+        // SAFETY: no precondition.
+        self.per_cpu = unsafe { bindings::alloc_percpu_int() };
+        if self.per_cpu.is_null() {
+            return Err(ENOMEM);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Accounting {
+    fn drop(&mut self) {
+        // SAFETY: made by `init`, or zeroed, which is destroyed already.
+        unsafe { bindings::percpu_counter_destroy(&mut self.sockets) };
+        // SAFETY: allocated by `init`, or null.
+        unsafe { bindings::free_percpu(self.per_cpu.cast()) };
+    }
+}
+
+fn u32_size<T>() -> u32 {
+    // CAST: the structures have a few kilobytes.
+    size_of::<T>() as u32
+}
+
+/// # Safety
+///
+/// For `proto.init` of `P` only, as the other callbacks below for theirs.
+unsafe extern "C" fn init<P: Protocol>(sk: *mut bindings::sock) -> i32 {
+    from_result(|| {
+        // SAFETY: `proto.init` gets a new socket of this protocol.
+        unsafe { sock::init::<P>(sk) }?;
+        Ok(0)
+    })
+}
+
+unsafe extern "C" fn destroy(_sk: *mut bindings::sock) {}
+
+unsafe extern "C" fn hash(_sk: *mut bindings::sock) -> i32 {
+    0
+}
+
+unsafe extern "C" fn unhash(_sk: *mut bindings::sock) {}
+
+unsafe extern "C" fn close<P: Protocol>(sk: *mut bindings::sock, _timeout: isize) {
+    // SAFETY: a socket of this protocol.
+    let sock = unsafe { Sock::<P>::from_ptr(sk) };
+    let mut owned = sock.lock();
+    P::close(&mut owned);
+    // SAFETY: the lock is held; the descriptor is gone.
+    unsafe { bindings::sock_orphan(sk) };
+    drop(owned);
+    // SAFETY: gives up the reference of the descriptor.
+    unsafe { bindings::sock_put(sk) };
+}
+
+unsafe extern "C" fn backlog_rcv<P: Protocol>(
+    sk: *mut bindings::sock,
+    skb: *mut bindings::sk_buff,
+) -> i32 {
+    // SAFETY: a socket of this protocol.
+    let sock = unsafe { Sock::<P>::from_ptr(sk) };
+    if let Some(skb) = ptr::NonNull::new(skb) {
+        // SAFETY: the backlog's reference passes to us.
+        let skb = unsafe { SkBuff::from_raw(skb) };
+        // The caller is `release_sock`, whose guard is being dropped and not used any more.
+        P::backlog(&mut Held::new(sock), skb);
+    }
+    0
+}
+
+unsafe extern "C" fn release_cb<P: Protocol>(sk: *mut bindings::sock) {
+    // SAFETY: a socket of this protocol.
+    let sock = unsafe { Sock::<P>::from_ptr(sk) };
+    P::release(&mut Held::new(sock));
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Waiting in system calls, waking the waiters, and the socket's memory accounts.
+//!
+//! C header: [`include/net/sock.h`](srctree/include/net/sock.h)
+
+use kernel::{
+    error::Error,
+    prelude::*, //
+};
+
+use super::sock::{
+    Held,
+    Owned,
+    Protocol,
+    RawSock,
+    Sock, //
+};
+use crate::linux::bindings;
+
+const POLL_IN: u32 =
+    bindings::POLLIN | bindings::POLLRDNORM | bindings::POLLRDBAND;
+const POLL_OUT: u32 =
+    bindings::POLLOUT | bindings::POLLWRNORM | bindings::POLLWRBAND;
+// From <asm-generic/siginfo.h>, where they are too complex for bindgen.
+const SOCK_WAKE_WAITD: i32 = 1;
+const SOCK_WAKE_SPACE: i32 = 2;
+const SI_POLL_IN: i32 = 0x2_0001;
+const SI_POLL_OUT: i32 = 0x2_0002;
+
+impl<P: Protocol> Owned<'_, P> {
+    /// Sleeps until `ready` returns something, `timeout` jiffies passed (`EAGAIN`), or a signal
+    /// came (`EINTR` or `ERESTARTSYS`). The lock is given up while sleeping and held when `ready`
+    /// runs and on return.
+    pub fn wait<T>(
+        &mut self,
+        mut timeout: isize,
+        mut ready: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Result<T> {
+        loop {
+            if let Some(value) = ready(self) {
+                return Ok(value);
+            }
+            if timeout == 0 {
+                return Err(EAGAIN);
+            }
+            // SAFETY: no precondition.
+            if unsafe { bindings::task_signal_pending() } {
+                // SAFETY: no precondition.
+                return Err(Error::from_errno(unsafe {
+                    bindings::sock_intr_errno(timeout)
+                }));
+            }
+            // SAFETY: the lock is held by this process; it is given up and taken again inside.
+            timeout = unsafe { bindings::sk_wait_once(self.sk().as_ptr(), timeout) };
+        }
+    }
+}
+
+impl RawSock {
+    /// How long a receiving call may wait, jiffies.
+    pub fn receive_timeout(&self, nonblock: bool) -> isize {
+        // SAFETY: a valid socket.
+        unsafe { bindings::sock_rcvtimeo(self.as_ptr(), nonblock) }
+    }
+
+    /// How long a sending call may wait, jiffies.
+    pub fn send_timeout(&self, nonblock: bool) -> isize {
+        // SAFETY: a valid socket.
+        unsafe { bindings::sock_sndtimeo(self.as_ptr(), nonblock) }
+    }
+
+    /// Wakes those who wait to receive.
+    pub fn wake_readers(&self) {
+        // SAFETY: a valid socket.
+        unsafe {
+            bindings::sk_wake(
+                self.as_ptr(),
+                POLL_IN,
+                SOCK_WAKE_WAITD,
+                SI_POLL_IN,
+            )
+        };
+    }
+
+    /// Wakes those who wait to send.
+    pub fn wake_writers(&self) {
+        // SAFETY: a valid socket.
+        unsafe {
+            bindings::sk_wake(
+                self.as_ptr(),
+                POLL_OUT,
+                SOCK_WAKE_SPACE,
+                SI_POLL_OUT,
+            )
+        };
+    }
+
+    /// Wakes everybody: the socket's state has changed.
+    pub fn wake_all(&self) {
+        self.wake_readers();
+        self.wake_writers();
+        // SAFETY: a valid socket; set by `sock_init_data`.
+        if let Some(change) = unsafe { (*self.as_ptr()).sk_state_change } {
+            // SAFETY: as above.
+            unsafe { change(self.as_ptr()) };
+        }
+    }
+
+    /// `SO_SNDBUF`, bytes.
+    pub fn sndbuf(&self) -> usize {
+        // SAFETY: a valid socket; the field may change at any time.
+        let value = unsafe { (&raw const (*self.as_ptr()).sk_sndbuf).read_volatile() };
+        usize::try_from(value).unwrap_or(0)
+    }
+
+    /// `SO_RCVBUF`, bytes.
+    pub fn rcvbuf(&self) -> usize {
+        // SAFETY: a valid socket; the field may change at any time.
+        let value = unsafe { (&raw const (*self.as_ptr()).sk_rcvbuf).read_volatile() };
+        usize::try_from(value).unwrap_or(0)
+    }
+
+    /// Bytes charged for data that waits to be read.
+    pub fn rmem(&self) -> usize {
+        // SAFETY: a valid socket; the field may change at any time.
+        let value =
+            unsafe { (&raw const (*self.as_ptr()).sk_backlog.rmem_alloc.counter).read_volatile() };
+        usize::try_from(value).unwrap_or(0)
+    }
+
+    /// Bytes charged for data that was not acknowledged yet.
+    pub fn wmem(&self) -> usize {
+        // SAFETY: a valid socket; the field may change at any time.
+        let value = unsafe { (&raw const (*self.as_ptr()).sk_wmem_queued).read_volatile() };
+        usize::try_from(value).unwrap_or(0)
+    }
+}
+
+impl<P: Protocol> Sock<P> {
+    /// Whether `SO_SNDBUF` was set by the user and must not be changed.
+    pub fn sndbuf_locked(&self) -> bool {
+        // SAFETY: a valid socket.
+        let locks = unsafe { (&raw const (*self.as_ptr()).sk_userlocks).read_volatile() };
+        // CAST: a flag of 8 bits.
+        locks & bindings::SOCK_SNDBUF_LOCK as u8 != 0
+    }
+}
+
+impl<P: Protocol> Held<'_, P> {
+    /// Raises or sets `SO_RCVBUF`.
+    pub fn set_rcvbuf(&mut self, bytes: usize) {
+        let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
+        // SAFETY: a valid socket, lock held; read without it elsewhere.
+        unsafe { (&raw mut (*self.sk().as_ptr()).sk_rcvbuf).write_volatile(bytes) };
+    }
+
+    /// Raises or sets `SO_SNDBUF`.
+    pub fn set_sndbuf(&mut self, bytes: usize) {
+        let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
+        // SAFETY: a valid socket, lock held; read without it elsewhere.
+        unsafe { (&raw mut (*self.sk().as_ptr()).sk_sndbuf).write_volatile(bytes) };
+    }
+
+    /// Whether `bytes` more of send memory may be had at all (limits of the protocol and of the
+    /// control group). Charges nothing.
+    pub fn may_queue(&mut self, bytes: usize) -> bool {
+        let Ok(bytes) = i32::try_from(bytes) else {
+            return false;
+        };
+        // SAFETY: a valid socket, lock held.
+        unsafe { bindings::sk_wmem_schedule(self.sk().as_ptr(), bytes) }
+    }
+
+    /// Makes the send account equal to `bytes`: the memory that the connection keeps.
+    pub fn settle_wmem(&mut self, bytes: usize) {
+        let sk = self.sk().as_ptr();
+        let new = i32::try_from(bytes).unwrap_or(i32::MAX);
+        // SAFETY: a valid socket, lock held.
+        let old = unsafe { (*sk).sk_wmem_queued };
+        let Some(delta) = new.checked_sub(old).filter(|d| *d != 0) else {
+            return;
+        };
+        // SAFETY: as above; read without the lock elsewhere.
+        unsafe { (&raw mut (*sk).sk_wmem_queued).write_volatile(new) };
+        charge(sk, delta, |sk, n| {
+            // SAFETY: a valid socket, lock held.
+            unsafe { bindings::sk_wmem_schedule(sk, n) };
+        });
+    }
+
+    /// Makes the receive account equal to `bytes`.
+    pub fn settle_rmem(&mut self, bytes: usize) {
+        let sk = self.sk().as_ptr();
+        let new = i32::try_from(bytes).unwrap_or(i32::MAX);
+        // SAFETY: a valid socket, lock held. Only this function changes it: no skb is queued.
+        let counter = unsafe { &raw mut (*sk).sk_backlog.rmem_alloc.counter };
+        // SAFETY: as above.
+        let old = unsafe { counter.read_volatile() };
+        let Some(delta) = new.checked_sub(old).filter(|d| *d != 0) else {
+            return;
+        };
+        // SAFETY: as above.
+        unsafe { counter.write_volatile(new) };
+        charge(sk, delta, |sk, n| {
+            // SAFETY: a valid socket, lock held.
+            unsafe { bindings::sk_rmem_schedule(sk, n) };
+        });
+    }
+}
+
+/// Charges or gives back `delta` bytes. Memory that is in use is charged even beyond the limits:
+/// the windows, not this account, keep the peer from making it grow.
+fn charge(sk: *mut bindings::sock, delta: i32, reserve: impl Fn(*mut bindings::sock, i32)) {
+    if delta > 0 {
+        reserve(sk, delta);
+        // SAFETY: the callers hold the lock of a valid socket.
+        unsafe { bindings::sk_mem_charge(sk, delta) };
+    } else {
+        // SAFETY: as above; so much was charged before.
+        unsafe { bindings::sk_mem_uncharge(sk, delta.saturating_neg()) };
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Deferred work in process context: a workqueue of the module's own, and work of a socket.
+//!
+//! The kernel crate's work items cannot be flushed; a queue of one's own can be drained, which is
+//! what dropping a [`Queue`] does, so that no work outlives the module's code.
+//!
+//! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
+
+use core::ptr::NonNull;
+
+use kernel::{
+    prelude::*,
+    types::Opaque, //
+};
+
+use super::sock::{
+    Ext,
+    Protocol,
+    Sock, //
+};
+use crate::linux::bindings;
+
+/// A workqueue. Dropping it runs what is queued to the end first.
+pub struct Queue(NonNull<bindings::workqueue_struct>);
+
+// SAFETY: workqueues are used from any thread.
+unsafe impl Send for Queue {}
+// SAFETY: as above.
+unsafe impl Sync for Queue {}
+
+impl Queue {
+    /// Makes a queue that is not bound to a CPU.
+    pub fn new(name: &'static CStr) -> Result<Self> {
+        let flags = bindings::wq_flags_WQ_UNBOUND | bindings::wq_flags_WQ_MEM_RECLAIM;
+        // SAFETY: the format has no directives; no further arguments are read.
+        let ptr =
+            unsafe { bindings::alloc_workqueue_noprof(name.as_ptr().cast(), flags, 0) };
+        NonNull::new(ptr.cast()).map(Self).ok_or(ENOMEM)
+    }
+
+    /// Waits until everything queued so far has run.
+    pub fn flush(&self) {
+        // SAFETY: a valid workqueue; process context by the contract of this method.
+        unsafe { bindings::__flush_workqueue(self.0.as_ptr().cast()) };
+    }
+
+    /// Queues a work item. False if it is queued already.
+    ///
+    /// # Safety
+    ///
+    /// `work` must be initialised and stay valid until it has run.
+    pub(super) unsafe fn queue(&self, work: *mut bindings::work_struct) -> bool {
+        // SAFETY: by the caller's promise. CAST: the "any CPU" constant is a small number.
+        unsafe {
+            bindings::queue_work_on(
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as i32,
+                self.0.as_ptr().cast(),
+                work,
+            )
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`; nobody queues any more. Drains.
+        unsafe { bindings::destroy_workqueue(self.0.as_ptr().cast()) };
+    }
+}
+
+impl<P: Protocol> Sock<P> {
+    /// Lets [`Protocol::work`] run soon in process context. Any context.
+    pub fn queue_work(&self, queue: &Queue) {
+        // SAFETY: a valid socket.
+        unsafe { bindings::sock_hold(self.as_ptr()) };
+        // SAFETY: initialised; kept valid by the reference just taken.
+        if !unsafe { queue.queue(self.ext().work.get()) } {
+            // SAFETY: not queued, so the reference is still ours.
+            unsafe { bindings::sock_put(self.as_ptr()) };
+        }
+    }
+}
+
+/// # Safety
+///
+/// `ext` must be the pinned [`Ext`] of a new socket.
+pub(super) unsafe fn setup_sock<P: Protocol>(ext: *mut Ext<P>) {
+    // SAFETY: valid by the caller's promise.
+    let work = Opaque::cast_into(unsafe { &raw const (*ext).work });
+    // SAFETY: the work item is in its final place.
+    unsafe { init_work(work, run_sock::<P>) };
+}
+
+/// Makes a work item that runs `func`.
+///
+/// # Safety
+///
+/// `work` must be valid for writes and in its final place.
+pub(super) unsafe fn init_work(
+    work: *mut bindings::work_struct,
+    func: unsafe extern "C" fn(*mut bindings::work_struct),
+) {
+    // SAFETY: by the caller's promise.
+    unsafe { bindings::init_work(work, Some(func)) };
+}
+
+/// # Safety
+///
+/// Only for work items that [`setup_sock`] made.
+unsafe extern "C" fn run_sock<P: Protocol>(work: *mut bindings::work_struct) {
+    let offset = core::mem::offset_of!(Ext<P>, work);
+    let ext = work.cast::<u8>().wrapping_sub(offset).cast::<Ext<P>>();
+    // SAFETY: the `Ext` lies in a socket of `P`, kept alive by the work's reference.
+    let sk = unsafe { Sock::<P>::from_ext(ext) };
+    P::work(&mut sk.lock());
+    // SAFETY: the reference of the work item.
+    unsafe { bindings::sock_put(sk.as_ptr()) };
+}
