@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the application asks of streams: open, write, end, reset, stop, prioritise.
+//!
+//! Errors are those of the tables in uapi 5.3 and 8.1 to 8.3. A call that fails changes nothing.
+
+use super::{
+    credit_input::send_mut,
+    input::recv_mut,
+    limits::Absent,
+    recv::Stop,
+    schedule::URGENCIES,
+    Streams, //
+};
+use crate::{
+    buf::Chunk,
+    common::{
+        error::Error,
+        id::{
+            Dir,
+            StreamId, //
+        }, //
+    },
+};
+
+impl Streams {
+    /// The next stream of this side that was not opened.
+    pub fn next_id(&self, dir: Dir) -> StreamId {
+        StreamId::new(self.side, dir, self.own.get(dir).next())
+    }
+
+    /// The stream a write without stream id goes to: the one opened last, if it still exists, else
+    /// the next one of the given type, which is not opened by that.
+    pub fn send_target(&self, dir: Dir) -> StreamId {
+        self.active.unwrap_or_else(|| self.next_id(dir))
+    }
+
+    /// Opens a stream, or the next one of this side. It becomes the active stream.
+    ///
+    /// Errors: [`Error::WouldBlock`] above the peer's limit once 1-RTT packets can be sent, before
+    /// that [`Error::Invalid`]; [`Error::Released`] for a stream of this side that is over;
+    /// [`Error::Invalid`] for one that has carried data or is not for sending, or that the peer
+    /// has to open; [`Error::NoMemory`].
+    pub fn open(&mut self, id: Option<StreamId>, dir: Dir) -> Result<StreamId, Error> {
+        let id = id.unwrap_or_else(|| self.next_id(dir));
+        self.prepare_send(id, true)?;
+        Ok(id)
+    }
+
+    /// Finds the stream for sending, and opens it if `new` is set. Errors as for [`Self::open`].
+    pub fn prepare_send(&mut self, id: StreamId, new: bool) -> Result<(), Error> {
+        let own = self.is_own(id);
+        if !own && id.dir() == Dir::Uni {
+            return Err(Error::Invalid);
+        }
+        if let Some(send) = send_mut(&mut self.table, id) {
+            if !send.is_writable() || (new && !send.is_unused()) {
+                return Err(Error::Invalid);
+            }
+        } else {
+            match self.absent(id) {
+                Absent::Released => return Err(Error::Released),
+                Absent::Unopened if !own || !new => return Err(Error::Invalid),
+                // RFC 9000 4.6 #2, RFC 9000 19.11 #3
+                Absent::Unopened if !self.is_allowed(id) => {
+                    return Err(if self.has_app_keys {
+                        Error::WouldBlock
+                    } else {
+                        Error::Invalid
+                    });
+                }
+                Absent::Unopened | Absent::Implicit => self.create(id)?,
+            }
+        }
+        if new {
+            self.active = Some(id);
+        }
+        Ok(())
+    }
+
+    /// Bytes that may be queued now: the smaller of the stream's and the connection's credit.
+    ///
+    /// [`Error::Invalid`] if the stream is gone, finished or reset.
+    pub fn sendable(&self, id: StreamId) -> Result<u64, Error> {
+        let send = self.table.get(id).and_then(|stream| stream.send.as_ref());
+        match send {
+            Some(send) if send.is_writable() => {
+                Ok(send.credit().available().min(self.send_credit.available()))
+            }
+            _ => Err(Error::Invalid),
+        }
+    }
+
+    /// Queues bytes of a stream found by [`Self::prepare_send`], and its end if `fin` is set. The
+    /// credit of both levels is used up at once, so that sending never has to wait for any.
+    ///
+    /// Gives the chunk back with [`Error::NoCredit`] if it is longer than [`Self::sendable`],
+    /// [`Error::MsgSize`] if it is empty without `fin`, [`Error::Invalid`], [`Error::NoMemory`].
+    pub fn queue(&mut self, id: StreamId, chunk: Chunk, fin: bool) -> Result<(), (Error, Chunk)> {
+        // CAST: a length fits into 64 bits.
+        let len = chunk.len() as u64;
+        let credit = self.send_credit.available();
+        let Some(send) = send_mut(&mut self.table, id) else {
+            return Err((Error::Invalid, chunk));
+        };
+        // RFC 9000 4.1 #1, RFC 9000 19.9 #1
+        if len > credit && send.is_writable() {
+            return Err((Error::NoCredit, chunk));
+        }
+        let before = send.buffer().truesize();
+        send.queue(chunk, fin)?;
+        let after = send.buffer().truesize();
+        self.account_send(before, after);
+        self.send_credit.take(len);
+        self.schedule_data(id);
+        Ok(())
+    }
+
+    /// Ends the sending part of a stream behind what was queued.
+    pub fn finish(&mut self, id: StreamId) -> Result<(), Error> {
+        let send = send_mut(&mut self.table, id).ok_or(Error::Invalid)?;
+        send.finish()?;
+        self.schedule_data(id);
+        Ok(())
+    }
+
+    /// Abandons the sending part of a stream (uapi 8.2).
+    ///
+    /// [`Error::Invalid`] for a stream that cannot send, was not opened, or is wholly acknowledged
+    /// or reset already; [`Error::Released`] for one that is over.
+    pub fn reset(&mut self, id: StreamId, code: u64) -> Result<(), Error> {
+        if !self.is_own(id) && id.dir() == Dir::Uni {
+            return Err(Error::Invalid);
+        }
+        self.make_if_opened(id)?;
+        if self.reset_sending(id, code) {
+            Ok(())
+        } else {
+            Err(Error::Invalid)
+        }
+    }
+
+    /// Asks the peer to stop sending on a stream and throws away what was not read (uapi 8.3).
+    ///
+    /// [`Error::Invalid`] for a stream that cannot receive, was not opened, or has received
+    /// everything or a reset; [`Error::Released`] for one that is over; [`Error::WouldBlock`]
+    /// while an earlier request is in flight.
+    pub fn stop_sending(&mut self, id: StreamId, code: u64) -> Result<(), Error> {
+        if self.is_own(id) && id.dir() == Dir::Uni {
+            return Err(Error::Invalid);
+        }
+        self.make_if_opened(id)?;
+        let recv = recv_mut(&mut self.table, id).ok_or(Error::Invalid)?;
+        // RFC 9000 3.3 #3, RFC 9000 3.5 #7
+        if !recv.state().is_receiving() {
+            return Err(Error::Invalid);
+        }
+        if matches!(recv.stop(), Stop::Pending | Stop::Sent) {
+            return Err(Error::WouldBlock);
+        }
+        let before = recv.data().truesize();
+        let unread = recv.stop_sending(code);
+        self.inqueue.remove_stream(&mut recv.chain);
+        let after = recv.data().truesize();
+        if let Some(stream) = self.table.get_mut(id) {
+            // RFC 9000 3.5 #1
+            stream.control.stop = true;
+            stream.control.max_data = false;
+        }
+        self.account_recv(before, after);
+        self.recv_credit.on_discarded(unread);
+        self.note_connection_credit();
+        self.schedule_control(id);
+        Ok(())
+    }
+
+    /// Sets a stream's urgency, 0 (first) to 7, and whether it shares its turn with others
+    /// (RFC 9218 4). [`Error::Invalid`] for another urgency or a stream that does not exist.
+    pub fn set_priority(
+        &mut self,
+        id: StreamId,
+        urgency: u8,
+        incremental: bool,
+    ) -> Result<(), Error> {
+        // RFC 9000 2.3 #1
+        if urgency >= URGENCIES || !self.table.contains(id) {
+            return Err(Error::Invalid);
+        }
+        self.schedule
+            .set_priority(&mut self.table, id, urgency, incremental);
+        Ok(())
+    }
+
+    /// Holds back what is queued on a stream (MSG_MORE), or lets it go. A stream that does not
+    /// exist changes nothing. Data that was lost is sent again nevertheless.
+    pub fn set_corked(&mut self, id: StreamId, corked: bool) {
+        let Some(stream) = self.table.get_mut(id) else {
+            return;
+        };
+        stream.corked = corked;
+        if !corked {
+            self.schedule_data(id);
+        }
+    }
+
+    /// Notes that the application has more to write on a stream than the credit allows, so that
+    /// the peer is told, once for each limit.
+    pub fn note_data_blocked(&mut self, id: StreamId) {
+        // RFC 9000 19.12 #1, RFC 9000 4.1 #4
+        self.pending.data_blocked |= self.send_credit.note_blocked();
+        let Some(stream) = self.table.get_mut(id) else {
+            return;
+        };
+        // RFC 9000 19.13 #1
+        if let Some(send) = &mut stream.send {
+            if send.is_writable() && send.credit_mut().note_blocked() {
+                stream.control.blocked = true;
+                self.schedule_control(id);
+            }
+        }
+    }
+
+    /// Notes that the application wants to open a stream above the peer's limit, so that the peer
+    /// is told, once for each limit.
+    pub fn note_streams_blocked(&mut self, dir: Dir) {
+        // RFC 9000 4.6 #5, RFC 9000 19.14 #1
+        if self.allowed.get_mut(dir).note_wanting() {
+            *self.pending.streams_blocked.get_mut(dir) = true;
+        }
+    }
+
+    /// Tells the peer again what blocks this side. To be called when the connection is idle but
+    /// for that, so that the peer keeps it open.
+    pub fn resignal_blocked(&mut self) {
+        // RFC 9000 4.1 #5
+        self.pending.data_blocked |= self.send_credit.blocked().is_some();
+    }
+
+    /// Makes the object of a stream that was opened together with a higher one.
+    fn make_if_opened(&mut self, id: StreamId) -> Result<(), Error> {
+        if self.table.contains(id) {
+            return Ok(());
+        }
+        match self.absent(id) {
+            Absent::Released => Err(Error::Released),
+            Absent::Unopened => Err(Error::Invalid),
+            Absent::Implicit => Ok(self.create(id)?),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which stream a frame or a call means, and how streams come and go.
+
+use super::{
+    limits::Absent,
+    recv::RecvHalf,
+    send::SendHalf,
+    table::Stream,
+    Streams, //
+};
+use crate::{
+    common::{
+        error::TransportError,
+        id::{
+            Dir,
+            StreamId, //
+        }, //
+    },
+    mem::AllocError,
+};
+
+/// The half of a stream that a frame is about, seen from this side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Half {
+    Send,
+    Recv,
+}
+
+/// What became of the stream a frame names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It exists.
+    Here,
+    /// It is over; the frame is late and means nothing any more.
+    Gone,
+}
+
+impl Streams {
+    /// Finds the stream of a frame that is about `half`, and makes it if the peer opens it thus.
+    ///
+    /// Without memory for it the frame is refused, which looks like a stream that is over.
+    pub(super) fn find_for_frame(
+        &mut self,
+        id: StreamId,
+        half: Half,
+    ) -> Result<Found, TransportError> {
+        let own = self.is_own(id);
+        match (own, id.dir(), half) {
+            // RFC 9000 19.8 #1, RFC 9000 19.4 #1, RFC 9000 19.13 #2
+            (true, Dir::Uni, Half::Recv) => {
+                return Err(TransportError::stream_state("frame for a send-only stream"));
+            }
+            // RFC 9000 19.10 #2, RFC 9000 19.5 #2
+            (false, Dir::Uni, Half::Send) => {
+                return Err(TransportError::stream_state(
+                    "frame for a receive-only stream",
+                ));
+            }
+            _ => {}
+        }
+        if self.table.contains(id) {
+            return Ok(Found::Here);
+        }
+        match self.opened(id).absent(id.index()) {
+            Absent::Released => return Ok(Found::Gone),
+            // RFC 9000 19.8 #1, RFC 9000 19.10 #1, RFC 9000 19.5 #1
+            Absent::Unopened if own => {
+                return Err(TransportError::stream_state(
+                    "frame for a stream not opened",
+                ));
+            }
+            // RFC 9000 4.6 #3, RFC 9000 19.11 #4
+            Absent::Unopened if id.index() >= self.granted.get(id.dir()).limit() => {
+                return Err(TransportError::stream_limit("stream above the limit"));
+            }
+            Absent::Implicit | Absent::Unopened => {}
+        }
+        if self.create(id).is_err() {
+            self.refused = true;
+            return Ok(Found::Gone);
+        }
+        Ok(Found::Here)
+    }
+
+    /// Where a stream that does not exist stands.
+    pub(super) fn absent(&self, id: StreamId) -> Absent {
+        self.opened(id).absent(id.index())
+    }
+
+    /// Makes a stream, which opens all lower ones of its type. On failure nothing has changed.
+    pub(super) fn create(&mut self, id: StreamId) -> Result<(), AllocError> {
+        let own = self.is_own(id);
+        let index = id.index();
+        let is_newest = index >= self.opened(id).next();
+        let can_send = own || id.dir() == Dir::Bidi;
+        let can_recv = !own || id.dir() == Dir::Bidi;
+        let limit = self.peer_windows.for_stream(id.dir(), !own);
+        let window = self.own_windows.for_stream(id.dir(), own);
+        let max_window = self.max_stream_window;
+        self.table.insert(id, || {
+            Stream::new(
+                can_send.then(|| SendHalf::new(limit)),
+                can_recv.then(|| RecvHalf::new(window, max_window)),
+            )
+        })?;
+        if let Err(error) = self.opened_mut(id).create(index) {
+            self.table.remove(id);
+            return Err(error);
+        }
+        if own && is_newest {
+            let opened = self.own.get(id.dir()).next();
+            self.allowed.get_mut(id.dir()).set_used(opened);
+        }
+        // The active stream: what a plain write() means (uapi 5).
+        if is_newest && !own && id.dir() == Dir::Bidi {
+            self.active = Some(id);
+        }
+        Ok(())
+    }
+
+    /// Releases a stream when nothing more can happen on it.
+    pub(super) fn release_if_finished(&mut self, id: StreamId) {
+        let Some(stream) = self.table.get(id) else {
+            return;
+        };
+        if !stream.is_finished() {
+            return;
+        }
+        self.schedule.remove(&mut self.table, id);
+        self.control.remove(&mut self.table, id);
+        let Some(mut stream) = self.table.remove(id) else {
+            return;
+        };
+        if let Some(recv) = &mut stream.recv {
+            self.inqueue.remove_stream(&mut recv.chain);
+            self.account_recv(recv.data().truesize(), 0);
+        }
+        if let Some(send) = &stream.send {
+            self.account_send(send.buffer().truesize(), 0);
+        }
+        if self.active == Some(id) {
+            self.active = None;
+        }
+        if !self.is_own(id) && self.granted.get_mut(id.dir()).on_released() {
+            // RFC 9000 4.6 #6: not waiting for STREAMS_BLOCKED.
+            *self.pending.max_streams.get_mut(id.dir()) = true;
+        }
+    }
+
+    /// Whether the peer's limit allows frames about a stream. Streams above it exist only when the
+    /// limit fell with rejected early data.
+    pub(super) fn is_allowed(&self, id: StreamId) -> bool {
+        !self.is_own(id) || id.index() < self.allowed.get(id.dir()).limit()
+    }
+
+    /// Puts a stream on the list of those with data to send, if it has any that may go.
+    pub(super) fn schedule_data(&mut self, id: StreamId) {
+        let allowed = self.is_allowed(id);
+        let fresh = self.fresh_credit();
+        let Some(stream) = self.table.get(id) else {
+            return;
+        };
+        if stream.corked || stream.data_link.is_on() {
+            return;
+        }
+        let Some(send) = &stream.send else {
+            return;
+        };
+        if allowed && send.can_send(fresh) {
+            self.schedule.add(&mut self.table, id);
+        } else if send.can_send(u64::MAX) {
+            self.parked = true;
+        }
+    }
+
+    /// Puts a stream on the list of those with control frames to send, if it has any.
+    pub(super) fn schedule_control(&mut self, id: StreamId) {
+        let any = self
+            .table
+            .get(id)
+            .is_some_and(|stream| stream.control.any());
+        if any && self.is_allowed(id) {
+            self.control.push_back(&mut self.table, id);
+        } else if any {
+            self.parked = true;
+        }
+    }
+
+    /// Looks again at all streams that wait for a limit that fell. The walk is over all streams;
+    /// it happens only after rejected early data.
+    pub(super) fn unpark(&mut self) {
+        if !core::mem::take(&mut self.parked) {
+            return;
+        }
+        let mut at = StreamId::from_raw(0);
+        while let Some(id) = at.and_then(|from| self.table.next_id(from)) {
+            self.schedule_data(id);
+            self.schedule_control(id);
+            at = id.raw().checked_add(1).and_then(StreamId::from_raw);
+        }
+    }
+
+    fn opened(&self, id: StreamId) -> &super::Opened {
+        if self.is_own(id) {
+            self.own.get(id.dir())
+        } else {
+            self.peers.get(id.dir())
+        }
+    }
+
+    fn opened_mut(&mut self, id: StreamId) -> &mut super::Opened {
+        if self.is_own(id) {
+            self.own.get_mut(id.dir())
+        } else {
+            self.peers.get_mut(id.dir())
+        }
+    }
+}
