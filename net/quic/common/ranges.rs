@@ -129,6 +129,12 @@ impl RangeSet {
         range.contains(&value).then(|| range.clone())
     }
 
+    /// The range that `value` is in, or else the next one above.
+    pub fn ceiling(&self, value: u64) -> Option<Range<u64>> {
+        let index = self.index_of_end(value.checked_add(1)?);
+        self.ranges.get(index).cloned()
+    }
+
     /// True when all of `range` is in the set.
     pub fn contains_range(&self, range: &Range<u64>) -> bool {
         range.is_empty()
