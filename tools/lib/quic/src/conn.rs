@@ -46,6 +46,9 @@ use crate::{
 /// How often to ask the socket whether everything was acknowledged, between events.
 const DELIVERY_POLL: Duration = Duration::from_millis(20);
 
+/// How long to look for the event that explains a failed write.
+const STOP_WAIT: Duration = Duration::from_millis(100);
+
 /// What is known about an established connection.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -249,6 +252,20 @@ impl Shared {
     ) -> Result<usize> {
         let result = self.demux.read(&*self.socket, id, buf, deadline(timeout));
         result.map_err(|err| self.own_close(err))
+    }
+
+    /// Why the socket refuses to send on a stream: most likely the peer does not want to read any
+    /// more, of which the event may still be in the queue.
+    pub(crate) fn why_not_writable(&self, id: StreamId, err: io::Error) -> Error {
+        let what = "writing to a stream";
+        let stopped = self.wait(deadline(Some(STOP_WAIT)), what, |inbox| {
+            inbox.stopped(id).map(Ok)
+        });
+        match stopped {
+            Ok(code) => Error::Stopped(code),
+            Err(Error::Timeout(_)) => self.explain(what, err),
+            Err(err) => err,
+        }
     }
 
     /// Waits for the acknowledgement of one finished stream or of all.

@@ -229,28 +229,6 @@ impl Demux {
         }
     }
 
-    /// Takes the events at the head of the queue, without waiting.
-    pub(crate) fn drain_events(&self, source: &dyn Source) {
-        let what = "reading events";
-        let _ = self.wait(source, Some(Instant::now()), what, |_| None::<Result<()>>);
-        let mut probe = [0; 1];
-        loop {
-            match source.try_peek(&mut probe) {
-                Ok(received) if received.flags & MSG_QUIC_NOTIFICATION != 0 => {}
-                _ => return,
-            }
-            let mut state = self.lock();
-            if state.leading {
-                return;
-            }
-            let mut event = [0; 256];
-            if let Ok(received) = source.try_recv(&mut event) {
-                state.inbox.on_item(&received, &event);
-            }
-            self.changed.notify_all();
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         // A thread that panicked cannot have left the inbox half changed: its methods do not panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -345,7 +323,7 @@ fn take_turn(
 }
 
 /// Time until the deadline, or the error that it has passed.
-fn time_left(deadline: Option<Instant>, what: &'static str) -> Result<Option<Duration>> {
+pub(crate) fn time_left(deadline: Option<Instant>, what: &'static str) -> Result<Option<Duration>> {
     let Some(deadline) = deadline else {
         return Ok(None);
     };
@@ -375,3 +353,6 @@ impl Source for Socket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,10 @@ use crate::{
         ConnectionInfo,
         Shared, //
     },
-    demux::Demux,
+    demux::{
+        time_left,
+        Demux, //
+    },
     error::{
         CloseReason,
         Error,
@@ -37,7 +40,10 @@ use crate::{
     settings::Settings,
     socket::Socket,
     sys::{
-        gnutls::Session,
+        gnutls::{
+            Session,
+            SessionRef, //
+        },
         sock::Received, //
     },
     tls::Prepared,
@@ -55,6 +61,8 @@ pub(crate) trait Wire: Kernel {
     fn try_recv(&self, buf: &mut [u8]) -> io::Result<Received>;
     /// Waits for an item. May return early.
     fn wait_readable(&self, timeout: Option<Duration>) -> io::Result<bool>;
+    /// Waits for room to send, where the socket itself does not. May return early.
+    fn wait_writable(&self, timeout: Option<Duration>) -> io::Result<bool>;
     /// Ends the connection with a code and a phrase for the peer.
     fn close(&self, code: u32, phrase: &str);
 }
@@ -70,11 +78,39 @@ pub(crate) struct Finished {
 /// Runs a handshake. If it fails, the peer is told.
 pub(crate) fn run(
     wire: &Arc<impl Wire + 'static>,
-    prepared: Prepared,
+    mut prepared: Prepared,
     timeout: Duration,
 ) -> Result<Finished> {
+    let setup = Setup {
+        is_server: prepared.is_server,
+        peer_name: prepared.peer_name.take(),
+        psks: prepared.psks.take(),
+        key_log: prepared.key_log.take(),
+        needs_alpn: prepared.needs_alpn,
+        has_tickets: prepared.has_tickets,
+    };
+    let mut session = prepared.session;
+    let mut items = Vec::new();
+    let mut keep = |received: &Received, bytes: &[u8]| {
+        items.push((*received, bytes.to_vec()));
+        Ok(())
+    };
+    run_session(wire, session.as_ref(), setup, timeout, &mut keep)?;
+    Ok(Finished { session, items })
+}
+
+/// Runs the handshake of somebody's session. Items that are no handshake messages go to `other`.
+pub(crate) fn run_session(
+    wire: &Arc<impl Wire + 'static>,
+    session: SessionRef<'_>,
+    setup: Setup,
+    timeout: Duration,
+    other: &mut dyn FnMut(&Received, &[u8]) -> Result<()>,
+) -> Result<()> {
     let kernel = Arc::clone(wire) as Arc<dyn Kernel>;
-    let result = drive(&**wire, kernel, prepared, timeout);
+    let deadline = Instant::now().checked_add(timeout);
+    let result = Machine::start(session, kernel, setup)
+        .and_then(|machine| drive(&**wire, session, machine, deadline, other));
     if let Err(err) = &result {
         if let Some((code, phrase)) = close_for(err) {
             wire.close(code, &phrase);
@@ -85,46 +121,47 @@ pub(crate) fn run(
 
 fn drive(
     wire: &dyn Wire,
-    kernel: Arc<dyn Kernel>,
-    mut prepared: Prepared,
-    timeout: Duration,
-) -> Result<Finished> {
-    let deadline = Instant::now().checked_add(timeout);
-    let setup = Setup {
-        is_server: prepared.is_server,
-        peer_name: prepared.peer_name.take(),
-        psks: prepared.psks.take(),
-        key_log: prepared.key_log.take(),
-        needs_alpn: prepared.needs_alpn,
-        has_tickets: prepared.has_tickets,
-    };
-    let mut session = prepared.session;
-    let mut machine = Machine::start(session.as_ref(), kernel, setup)?;
-    let mut items = Vec::new();
+    session: SessionRef<'_>,
+    mut machine: Machine,
+    deadline: Option<Instant>,
+    other: &mut dyn FnMut(&Received, &[u8]) -> Result<()>,
+) -> Result<()> {
     let mut buf = vec![0; MESSAGE_LEN];
     loop {
         match machine.next() {
-            Step::Done => return Ok(Finished { session, items }),
-            Step::Send { level, bytes, more } => send_all(wire, level, &bytes, more)?,
+            Step::Done => return Ok(()),
+            Step::Send { level, bytes, more } => send_all(wire, level, &bytes, more, deadline)?,
             Step::Receive => {
                 let received = receive(wire, &mut buf, deadline)?;
                 let bytes = buf.get(..received.len).unwrap_or_default();
                 match received.handshake.and_then(Level::from_u8) {
-                    Some(level) => machine.on_received(session.as_ref(), level, bytes)?,
+                    Some(level) => machine.on_received(session, level, bytes)?,
                     // An event, or data that a fast peer has sent already.
-                    None => items.push((received, bytes.to_vec())),
+                    None => other(&received, bytes)?,
                 }
             }
         }
     }
 }
 
-fn send_all(wire: &dyn Wire, level: Level, mut bytes: &[u8], more: bool) -> Result<()> {
+fn send_all(
+    wire: &dyn Wire,
+    level: Level,
+    mut bytes: &[u8],
+    more: bool,
+    deadline: Option<Instant>,
+) -> Result<()> {
+    let what = "sending a handshake message";
     while !bytes.is_empty() {
-        let sent = wire
-            .send(level, bytes, more)
-            .map_err(|err| io_error(wire, "sending a handshake message", err))?;
-        bytes = bytes.get(sent..).unwrap_or_default();
+        match wire.send(level, bytes, more) {
+            Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => {
+                let left = time_left(deadline, what)?;
+                wire.wait_writable(left)
+                    .map_err(|err| io_error(wire, what, err))?;
+            }
+            Err(err) => return Err(io_error(wire, what, err)),
+        }
     }
     Ok(())
 }
@@ -137,13 +174,7 @@ fn receive(wire: &dyn Wire, buf: &mut [u8], deadline: Option<Instant>) -> Result
             Err(err) if err.kind() == io::ErrorKind::WouldBlock => {}
             Err(err) => return Err(io_error(wire, what, err)),
         }
-        let left = match deadline {
-            None => None,
-            Some(deadline) => match deadline.checked_duration_since(Instant::now()) {
-                Some(left) if !left.is_zero() => Some(left),
-                _ => return Err(Error::Timeout("waiting for the peer's handshake")),
-            },
-        };
+        let left = time_left(deadline, "waiting for the peer's handshake")?;
         wire.wait_readable(left)
             .map_err(|err| io_error(wire, what, err))?;
     }
@@ -154,7 +185,6 @@ fn io_error(wire: &dyn Wire, what: &'static str, err: io::Error) -> Error {
         Some(libc::ENOTCONN | libc::EPIPE | libc::ECONNRESET) => {
             ended(wire.close_reason().unwrap_or_default())
         }
-        Some(libc::EAGAIN) => Error::Timeout("sending a handshake message"),
         _ => Error::Io(what, err),
     }
 }
@@ -253,6 +283,10 @@ impl Wire for Socket {
 
     fn wait_readable(&self, timeout: Option<Duration>) -> io::Result<bool> {
         Socket::wait_readable(self, timeout)
+    }
+
+    fn wait_writable(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        Socket::wait_writable(self, timeout)
     }
 
     fn close(&self, code: u32, phrase: &str) {

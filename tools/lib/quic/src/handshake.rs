@@ -47,6 +47,10 @@ pub(crate) use failure::{
 /// Messages of one level are joined up to this size, to save system calls.
 const JOINED_LEN: usize = 16 << 10;
 
+/// Handshake bytes taken from one peer. GnuTLS refuses messages above 128 KiB, but only when they
+/// are complete.
+const MOST_RECEIVED: usize = 1 << 20;
+
 /// The options of the socket that a handshake needs.
 pub(crate) trait Kernel: Send + Sync {
     /// Installs a packet secret.
@@ -92,6 +96,8 @@ pub(crate) enum Step {
 pub(crate) struct Machine {
     answers: Arc<Answers>,
     tls_done: bool,
+    /// Bytes received from the peer.
+    received: usize,
 }
 
 /// Answers the session. Lives on it, so it outlives no more than the machine needs.
@@ -105,6 +111,10 @@ struct Answers {
 struct Progress {
     /// Messages for the peer.
     queue: VecDeque<(Level, Vec<u8>)>,
+    /// What is wrong with the client's certificate.
+    refused: Option<u32>,
+    /// The pre-shared key that the client asked for last, and whether it is known.
+    psk: Option<(String, bool)>,
     /// The alert that the session wants sent.
     alert: Option<Alert>,
     /// Why a hook has ended the handshake.
@@ -130,6 +140,7 @@ impl Machine {
                 progress: Mutex::default(),
             }),
             tls_done: false,
+            received: 0,
         };
         let hooks = Arc::clone(&machine.answers) as Arc<dyn Hooks>;
         session.attach(hooks).map_err(|code| Error::Tls {
@@ -159,14 +170,21 @@ impl Machine {
         }
     }
 
-    /// Takes handshake bytes from the peer. On an error, [`Failure::transport_code`] of
-    /// [`Self::failure_code`] tells the peer.
+    /// Takes handshake bytes from the peer. After an error, [`close_for`] says what to tell the
+    /// peer.
     pub(crate) fn on_received(
         &mut self,
         session: SessionRef<'_>,
         level: Level,
         bytes: &[u8],
     ) -> Result<()> {
+        self.received = self.received.saturating_add(bytes.len());
+        if self.received > MOST_RECEIVED {
+            return Err(Error::Tls {
+                alert: Some(Alert::DECODE_ERROR),
+                reason: "the peer's handshake messages are too long".into(),
+            });
+        }
         if let Err(code) = session.feed(level, bytes) {
             if code.is_fatal() {
                 return Err(self.answers.error(session, code));
@@ -276,6 +294,10 @@ impl Hooks for Answers {
         progress.queue.push_back((level, message.to_vec()));
     }
 
+    fn on_refused(&self, status: u32) {
+        self.lock().refused = Some(status);
+    }
+
     // Warnings end the handshake like any alert.
     // RFC 9001 4.8 #1
     fn on_alert(&self, alert: u8) {
@@ -300,7 +322,10 @@ impl Hooks for Answers {
     }
 
     fn psk(&self, identity: &[u8]) -> Option<Vec<u8>> {
-        self.setup.psks.as_ref()?.get(identity).map(<[u8]>::to_vec)
+        let key = self.setup.psks.as_ref()?.get(identity).map(<[u8]>::to_vec);
+        let name = String::from_utf8_lossy(identity).into_owned();
+        self.lock().psk = Some((name, key.is_some()));
+        key
     }
 
     fn on_key_log(&self, label: &str, random: &[u8], secret: &[u8]) {

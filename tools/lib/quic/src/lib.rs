@@ -87,6 +87,7 @@ mod handshake;
 mod server;
 mod settings;
 mod socket;
+mod statistics;
 mod stream;
 #[allow(unsafe_code, reason = "system calls and GnuTLS")]
 mod sys;
@@ -124,6 +125,7 @@ pub use server::{
     ServerConfig,
     ServerConfigBuilder, //
 };
+pub use statistics::Statistics;
 pub use stream::{
     BiStream,
     PeerStream,

@@ -39,6 +39,9 @@ const PARAMS_LEN: usize = 512;
 /// Longest session ticket or resumption data that the kernel stores.
 const TICKET_LEN: usize = 4096;
 
+/// A closed connection is an error of the call, not a signal.
+const NOSIGNAL: u32 = libc::MSG_NOSIGNAL as u32;
+
 /// An open QUIC socket.
 #[derive(Debug)]
 pub(crate) struct Socket(OwnedFd);
@@ -50,6 +53,11 @@ impl AsFd for Socket {
 }
 
 impl Socket {
+    /// Takes a descriptor that may be a QUIC socket; if it is none, its calls fail.
+    pub(crate) fn from_fd(fd: OwnedFd) -> Socket {
+        Socket(fd)
+    }
+
     /// Opens a socket of the family of `addr`.
     pub(crate) fn open(addr: &SocketAddr) -> io::Result<Socket> {
         sock::socket(addr).map(Socket)
@@ -89,6 +97,15 @@ impl Socket {
         sock::wait_readable(self.as_fd(), timeout)
     }
 
+    pub(crate) fn wait_writable(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        sock::wait_writable(self.as_fd(), timeout)
+    }
+
+    /// SO_RCVTIMEO, if it is set.
+    pub(crate) fn receive_timeout(&self) -> Option<Duration> {
+        sock::receive_timeout(self.as_fd())
+    }
+
     /// Send memory not yet acknowledged by the peer.
     pub(crate) fn unacknowledged(&self) -> io::Result<usize> {
         sock::unacknowledged(self.as_fd())
@@ -112,12 +129,13 @@ impl Socket {
     /// Sends on a stream; waits for flow control and buffer space up to the write time-out.
     pub(crate) fn send_stream(&self, id: i64, data: &[u8], flags: u32) -> io::Result<usize> {
         let control = Control::Stream(id, flags | uapi::MSG_QUIC_STREAM_SNDBLOCK);
-        retry(|| sock::send(self.as_fd(), data, Some(control), 0))
+        retry(|| sock::send(self.as_fd(), data, Some(control), NOSIGNAL))
     }
 
     /// Sends a datagram of RFC 9221.
     pub(crate) fn send_datagram(&self, data: &[u8]) -> io::Result<usize> {
-        retry(|| sock::send(self.as_fd(), data, None, uapi::MSG_QUIC_DATAGRAM))
+        let flags = uapi::MSG_QUIC_DATAGRAM | NOSIGNAL;
+        retry(|| sock::send(self.as_fd(), data, None, flags))
     }
 
     /// Sends handshake bytes; `more` says that further messages follow at once.
@@ -129,7 +147,7 @@ impl Socket {
     ) -> io::Result<usize> {
         let flags = if more { libc::MSG_MORE as u32 } else { 0 };
         let control = Control::Handshake(level as u8);
-        retry(|| sock::send(self.as_fd(), data, Some(control), flags))
+        retry(|| sock::send(self.as_fd(), data, Some(control), flags | NOSIGNAL))
     }
 
     /// Opens the next local stream and returns its id. Waits for the peer's permission, unless
@@ -240,9 +258,9 @@ impl Socket {
     }
 
     /// Whether the kernel takes this socket for a server's, as libquic asks it.
-    pub(crate) fn is_server(fd: BorrowedFd<'_>) -> bool {
+    pub(crate) fn is_server(&self) -> bool {
         let mut token = [0; 128];
-        sock::getsockopt(fd, SOL_QUIC, opt::TOKEN, &mut token).is_err()
+        self.get(opt::TOKEN, &mut token).is_err()
     }
 
     fn set(&self, name: i32, value: &[u8]) -> io::Result<()> {

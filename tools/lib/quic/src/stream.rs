@@ -125,13 +125,13 @@ impl SendStream {
         if let Some(code) = self.shared.demux.stopped(self.id) {
             return Err(Error::Stopped(code));
         }
-        self.shared
-            .socket
-            .send_stream(self.id.0, data, flags)
-            .map_err(|err| match self.shared.demux.stopped(self.id) {
-                Some(code) => Error::Stopped(code),
-                None => self.shared.explain("writing to a stream", err),
-            })
+        match self.shared.socket.send_stream(self.id.0, data, flags) {
+            Ok(sent) => Ok(sent),
+            Err(err) if matches!(err.raw_os_error(), Some(libc::EINVAL | libc::ENOSTR)) => {
+                Err(self.shared.why_not_writable(self.id, err))
+            }
+            Err(err) => Err(self.shared.explain("writing to a stream", err)),
+        }
     }
 }
 

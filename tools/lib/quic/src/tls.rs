@@ -225,8 +225,10 @@ impl ServerTls {
         };
         if let Some((trust, required)) = trust {
             session.request_certificate(required);
-            if *trust != Trust::InsecureNoVerification {
-                session.verify(&PeerName::AnyClient);
+            match (trust, required) {
+                (Trust::InsecureNoVerification, _) => {}
+                (_, true) => session.verify(&PeerName::AnyClient),
+                (_, false) => session.verify_if_shown(),
             }
         }
         let verifies = trust.is_some_and(|(trust, _)| *trust != Trust::InsecureNoVerification);

@@ -271,17 +271,16 @@ fn a_common_pre_shared_key_needs_no_certificate() {
 
 #[test]
 fn a_wrong_or_unknown_pre_shared_key_is_refused() {
-    for (psks, alerts) in [
-        (keys(&[("me", &[2; 32])]), [Alert::DECRYPT_ERROR, Alert::HANDSHAKE_FAILURE]),
-        (keys(&[("you", &[1; 32])]), [Alert::UNKNOWN_PSK_IDENTITY, Alert::HANDSHAKE_FAILURE]),
+    for (psks, alert) in [
+        (keys(&[("me", &[2; 32])]), Alert::DECRYPT_ERROR),
+        (keys(&[("you", &[1; 32])]), Alert::UNKNOWN_PSK_IDENTITY),
     ] {
         let mut scene = Scene::new();
         scene.certificate = None;
         scene.client_psk = Some(Psk::new("me".into(), vec![1; 32]).unwrap());
         scene.psks = psks;
         let (client, server) = scene.fails();
-        let alert = server.alert().unwrap();
-        assert!(alerts.contains(&alert), "{server}");
+        assert_eq!(server.alert(), Some(alert), "{server}");
         assert_eq!(peer_alert(&client), Some(alert), "{client}");
     }
 }
@@ -355,7 +354,8 @@ fn garbage_instead_of_a_client_hello_is_refused() {
         &Cipher::ALL,
     )
     .unwrap();
-    for bytes in [&b"\x01\x00\x00\x04abcd"[..], b"\x02\x00\x00\x00", b"\xff\xff\xff\xffnonsense"] {
+    let endless = [&[1, 255, 255, 255][..], &[0; 60_000]].concat();
+    for bytes in [&b"\x01\x00\x00\x04abcd"[..], b"\x02\x00\x00\x00", &endless] {
         let prepared = tls.session(&Settings::default(), None).unwrap();
         let (_client, end) = pipe::pair();
         let received = Received {
@@ -363,9 +363,11 @@ fn garbage_instead_of_a_client_hello_is_refused() {
             handshake: Some(Level::Initial as u8),
             ..Received::default()
         };
-        end.inject(received, bytes);
+        for _ in 0..20 {
+            end.inject(received, bytes);
+        }
         let err = run(&Arc::new(end), prepared, Duration::from_millis(500)).unwrap_err();
-        assert!(matches!(err, Error::Tls { .. }), "{bytes:?}: {err:?}");
+        assert!(matches!(err, Error::Tls { .. }), "{err:?}");
     }
 }
 

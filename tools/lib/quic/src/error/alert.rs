@@ -25,6 +25,8 @@ impl Alert {
     pub const CERTIFICATE_UNKNOWN: Alert = Alert(46);
     /// The certificate's issuer is not trusted.
     pub const UNKNOWN_CA: Alert = Alert(48);
+    /// A message cannot be read.
+    pub const DECODE_ERROR: Alert = Alert(50);
     /// A signature or a binder does not verify.
     pub const DECRYPT_ERROR: Alert = Alert(51);
     /// Something failed that is not the peer's fault.

@@ -14,6 +14,7 @@ use crate::{
     },
     sys::gnutls::{
         ffi,
+        status_text,
         Code,
         SessionRef, //
     },
@@ -65,25 +66,22 @@ impl Answers {
             return failure.into_error();
         }
         let alert = progress.alert.or(code.alert().map(Alert));
+        let refused = progress.refused;
+        let psk = progress.psk.take();
         drop(progress);
         match code.0 {
             ffi::E_CERTIFICATE_VERIFICATION_ERROR => {
-                let (status, words) = session.verify_status();
-                Error::Certificate(self.certificate_error(problems(status), words))
+                let status = refused.unwrap_or_else(|| session.verify_status());
+                Error::Certificate(self.certificate_error(problems(status), status_text(status)))
             }
             ffi::E_CERTIFICATE_REQUIRED | ffi::E_NO_CERTIFICATE_FOUND => {
                 let missing = vec![CertificateProblem::Missing];
                 Error::Certificate(self.certificate_error(missing, code.text()))
             }
-            // GnuTLS says it when a client's key is unknown, in words that help nobody.
-            ffi::E_INSUFFICIENT_CREDENTIALS if self.setup.psks.is_some() => Error::Tls {
-                alert,
-                reason: "the peer has no key or certificate that fits".into(),
-            },
-            _ => Error::Tls {
+            _ => psk_error(code, psk).unwrap_or_else(|| Error::Tls {
                 alert,
                 reason: code.text(),
-            },
+            }),
         }
     }
 
@@ -97,6 +95,24 @@ impl Answers {
             details: details.trim().to_owned(),
             name: self.setup.peer_name.clone(),
         }
+    }
+}
+
+/// The error of a server whose client has shown a pre-shared key. GnuTLS's codes do not say that
+/// the key is the reason, and its alerts are not those of RFC 8446 4.2.11.
+fn psk_error(code: Code, psk: Option<(String, bool)>) -> Option<Error> {
+    let (identity, known) = psk?;
+    let identity = identity.escape_debug().to_string();
+    match (code.0, known) {
+        (ffi::E_RECEIVED_ILLEGAL_PARAMETER, true) => Some(Error::Tls {
+            alert: Some(Alert::DECRYPT_ERROR),
+            reason: format!("the client has another pre-shared key for {identity}"),
+        }),
+        (_, false) => Some(Error::Tls {
+            alert: Some(Alert::UNKNOWN_PSK_IDENTITY),
+            reason: format!("there is no pre-shared key for {identity} ({})", code.text()),
+        }),
+        _ => None,
     }
 }
 
@@ -133,8 +149,8 @@ pub(crate) fn close_for(error: &Error) -> Option<(u32, String)> {
         _ => String::new(),
     };
     match error {
-        // The peer or the socket has closed already.
-        Error::PeerAlert(..) | Error::Closed(_) | Error::LocallyClosed => None,
+        // The peer or the socket has closed already, or nobody is there to be told.
+        Error::PeerAlert(..) | Error::Closed(_) | Error::LocallyClosed | Error::Timeout(_) => None,
         _ => {
             let alert = error.alert().unwrap_or(Alert::INTERNAL_ERROR);
             Some((alert.transport_code(), phrase))

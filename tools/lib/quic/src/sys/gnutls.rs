@@ -58,6 +58,25 @@ impl Code {
     }
 }
 
+/// What is wrong with a certificate, in GnuTLS's words.
+pub(crate) fn status_text(status: u32) -> String {
+    let mut text = datum(&[]);
+    // SAFETY: `text` is good for writing.
+    let ret = unsafe {
+        ffi::gnutls_certificate_verification_status_print(status, ffi::CRT_X509, &mut text, 0)
+    };
+    if ret < 0 {
+        return String::new();
+    }
+    // SAFETY: the bytes are ours and are copied at once.
+    let words = String::from_utf8_lossy(unsafe { borrow_datum(&text) }).into_owned();
+    // SAFETY: gnutls_free is a function pointer that the library has set.
+    let free = unsafe { ffi::gnutls_free };
+    // SAFETY: the bytes were allocated for us and are used no more.
+    unsafe { free(text.data.cast()) };
+    words
+}
+
 /// Makes a `Result` of a return value.
 fn check(ret: i32) -> Result<i32, Code> {
     if ret < 0 {

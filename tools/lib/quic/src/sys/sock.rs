@@ -129,9 +129,8 @@ pub(crate) fn send(
         msg.msg_control = space.0.as_mut_ptr().cast();
         msg.msg_controllen = len as _;
     }
-    let flags = flags as c_int | libc::MSG_NOSIGNAL;
     // SAFETY: `msg` points to `iov`, `data` and `space`, which outlive the call.
-    let ret = unsafe { libc::sendmsg(fd.as_raw_fd(), &msg, flags) };
+    let ret = unsafe { libc::sendmsg(fd.as_raw_fd(), &msg, flags as c_int) };
     usize::try_from(ret).map_err(|_| io::Error::last_os_error())
 }
 
@@ -191,9 +190,18 @@ pub(crate) fn getsockopt(
 
 /// Waits until the descriptor is readable (or has failed). `false` means that time ran out.
 pub(crate) fn wait_readable(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> io::Result<bool> {
+    wait(fd, libc::POLLIN, timeout)
+}
+
+/// Waits until there is room for sending (or the socket has failed), like [`wait_readable`].
+pub(crate) fn wait_writable(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> io::Result<bool> {
+    wait(fd, libc::POLLOUT, timeout)
+}
+
+fn wait(fd: BorrowedFd<'_>, events: i16, timeout: Option<Duration>) -> io::Result<bool> {
     let mut poll = libc::pollfd {
         fd: fd.as_raw_fd(),
-        events: libc::POLLIN,
+        events,
         revents: 0,
     };
     // Rounded up, so that a caller with half a millisecond left does not spin.
@@ -243,6 +251,22 @@ pub(crate) fn set_timeout(
     let len = mem::size_of_val(&value) as libc::socklen_t;
     // SAFETY: `ptr` is a timeval of `len` bytes that outlives the call.
     check(unsafe { libc::setsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, name, ptr, len) }).map(drop)
+}
+
+/// SO_RCVTIMEO; `None` if there is no limit.
+pub(crate) fn receive_timeout(fd: BorrowedFd<'_>) -> Option<Duration> {
+    let mut value = libc::timeval {
+        tv_sec: 0,
+        tv_usec: 0,
+    };
+    let mut len = mem::size_of_val(&value) as libc::socklen_t;
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_RCVTIMEO);
+    let ptr = ptr::from_mut(&mut value).cast();
+    // SAFETY: `ptr` is a timeval of `len` bytes that outlives the call.
+    check(unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, ptr, &mut len) }).ok()?;
+    let secs = Duration::from_secs(u64::try_from(value.tv_sec).ok()?);
+    let micros = Duration::from_micros(u64::try_from(value.tv_usec).ok()?);
+    secs.checked_add(micros).filter(|time| !time.is_zero())
 }
 
 fn check(ret: c_int) -> io::Result<c_int> {

@@ -193,6 +193,10 @@ impl Wire for End {
         Ok(true)
     }
 
+    fn wait_writable(&self, _: Option<Duration>) -> io::Result<bool> {
+        Ok(true)
+    }
+
     fn close(&self, code: u32, phrase: &str) {
         self.end(code, phrase);
     }

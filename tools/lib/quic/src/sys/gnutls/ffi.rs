@@ -52,6 +52,7 @@ pub(crate) type ExtSendFn = unsafe extern "C" fn(Session, Opaque) -> c_int;
 pub(crate) type ExtDeinitFn = unsafe extern "C" fn(Opaque);
 pub(crate) type PskServerFn = unsafe extern "C" fn(Session, *const Datum, *mut Datum) -> c_int;
 pub(crate) type KeylogFn = unsafe extern "C" fn(Session, *const c_char, *const Datum) -> c_int;
+pub(crate) type VerifyFn = unsafe extern "C" fn(Session) -> c_int;
 pub(crate) type PullFn = unsafe extern "C" fn(Opaque, *mut c_void, size_t) -> ssize_t;
 pub(crate) type PullTimeoutFn = unsafe extern "C" fn(Opaque, c_uint) -> c_int;
 pub(crate) type PushFn = unsafe extern "C" fn(Opaque, *const c_void, size_t) -> ssize_t;
@@ -87,7 +88,7 @@ pub(crate) const E_AGAIN: c_int = -28;
 pub(crate) const E_INTERNAL_ERROR: c_int = -59;
 pub(crate) const E_SHORT_MEMORY_BUFFER: c_int = -51;
 pub(crate) const E_MEMORY_ERROR: c_int = -25;
-pub(crate) const E_INSUFFICIENT_CREDENTIALS: c_int = -32;
+pub(crate) const E_RECEIVED_ILLEGAL_PARAMETER: c_int = -55;
 pub(crate) const E_NO_CERTIFICATE_FOUND: c_int = -49;
 pub(crate) const E_CERTIFICATE_REQUIRED: c_int = -112;
 pub(crate) const E_ALREADY_REGISTERED: c_int = -209;
@@ -175,6 +176,13 @@ unsafe extern "C" {
         elements: c_uint,
         flags: c_uint,
     );
+    pub(crate) fn gnutls_session_set_verify_function(session: Session, func: VerifyFn);
+    pub(crate) fn gnutls_certificate_verify_peers(
+        session: Session,
+        data: *mut TypedVdata,
+        elements: c_uint,
+        status: *mut c_uint,
+    ) -> c_int;
     pub(crate) fn gnutls_session_get_verify_cert_status(session: Session) -> c_uint;
     pub(crate) fn gnutls_certificate_verification_status_print(
         status: c_uint,

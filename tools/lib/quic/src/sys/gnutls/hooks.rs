@@ -6,6 +6,8 @@
 //! itself drops the object with the session.
 
 use std::{
+    any::Any,
+    cell::RefCell,
     ffi::CStr,
     sync::Arc, //
 };
@@ -47,6 +49,8 @@ pub(crate) trait Hooks: Send + Sync {
     ) -> Result<(), ()>;
     /// A handshake message for the peer.
     fn on_message(&self, level: Level, message: &[u8]);
+    /// The client's certificate was refused for these reasons.
+    fn on_refused(&self, status: u32);
     /// The session wants this alert sent.
     fn on_alert(&self, alert: u8);
     /// This side's encoded transport parameters.
@@ -83,9 +87,9 @@ pub(super) fn attach(session: SessionRef<'_>, hooks: Arc<dyn Hooks>) -> Result<(
     if ret != ffi::E_ALREADY_REGISTERED {
         check(ret)?;
     }
-    let data = Box::into_raw(Box::new(hooks));
+    let data = Attachment::new(hooks);
     // SAFETY: the session is valid; `data` is what `free_hooks` and `hooks_of` expect.
-    unsafe { ffi::gnutls_ext_set_data(raw, TRANSPORT_PARAMETERS, data.cast()) };
+    unsafe { ffi::gnutls_ext_set_data(raw, TRANSPORT_PARAMETERS, data) };
     // SAFETY: the session is valid and the function has the right signature.
     unsafe { ffi::gnutls_handshake_set_secret_function(raw, on_secrets) };
     // SAFETY: the session is valid and the function has the right signature.
@@ -103,20 +107,26 @@ pub(super) fn attach(session: SessionRef<'_>, hooks: Arc<dyn Hooks>) -> Result<(
     Ok(())
 }
 
-/// Takes the object off the session again.
+/// Takes the object off the session again, and drops what was left with it.
 pub(super) fn detach(session: SessionRef<'_>) {
-    if hooks_of(session.as_ptr()).is_none() {
+    if attachment_of(session.as_ptr()).is_none() {
         return;
     }
-    let nobody: Arc<dyn Hooks> = Arc::new(Nobody);
-    let data = Box::into_raw(Box::new(nobody));
+    let data = Attachment::new(Arc::new(Nobody));
     // SAFETY: the session is valid; GnuTLS frees the former data by `free_hooks`.
-    unsafe { ffi::gnutls_ext_set_data(session.as_ptr(), TRANSPORT_PARAMETERS, data.cast()) };
+    unsafe { ffi::gnutls_ext_set_data(session.as_ptr(), TRANSPORT_PARAMETERS, data) };
 }
 
-/// Whether [`attach`] was called.
-pub(super) fn is_attached(session: SessionRef<'_>) -> bool {
-    hooks_of(session.as_ptr()).is_some()
+/// Leaves something with the session until [`take`] or [`detach`].
+pub(super) fn leave(session: SessionRef<'_>, luggage: Box<dyn Any>) {
+    if let Some(attachment) = attachment_of(session.as_ptr()) {
+        attachment.luggage.replace(Some(luggage));
+    }
+}
+
+/// Takes what was left with the session.
+pub(super) fn take(session: SessionRef<'_>) -> Option<Box<dyn Any>> {
+    attachment_of(session.as_ptr())?.luggage.take()
 }
 
 /// Sends secrets for the key log to the hooks instead of to the file of SSLKEYLOGFILE.
@@ -125,7 +135,27 @@ pub(super) fn log_keys(session: SessionRef<'_>) {
     unsafe { ffi::gnutls_session_set_keylog_function(session.as_ptr(), on_key_log) };
 }
 
-fn hooks_of(session: ffi::Session) -> Option<Arc<dyn Hooks>> {
+/// What hangs on a session.
+struct Attachment {
+    hooks: Arc<dyn Hooks>,
+    /// Something of the caller's.
+    luggage: RefCell<Option<Box<dyn Any>>>,
+}
+
+impl Attachment {
+    /// On the heap, for GnuTLS to keep until `free_hooks`.
+    fn new(hooks: Arc<dyn Hooks>) -> ffi::Opaque {
+        let attachment = Attachment {
+            hooks,
+            luggage: RefCell::new(None),
+        };
+        Box::into_raw(Box::new(attachment)).cast()
+    }
+}
+
+/// What hangs on the session. Its life ends when the session replaces or drops it, so it must not
+/// be used across a call of [`detach`].
+fn attachment_of<'a>(session: ffi::Session) -> Option<&'a Attachment> {
     let mut data = std::ptr::null_mut();
     // SAFETY: the session is valid and `data` is good for writing one pointer.
     let ret = unsafe { ffi::gnutls_ext_get_data(session, TRANSPORT_PARAMETERS, &mut data) };
@@ -133,14 +163,17 @@ fn hooks_of(session: ffi::Session) -> Option<Arc<dyn Hooks>> {
         return None;
     }
     // SAFETY: the extension's data is set by `attach` and `detach` only, to a box of this type,
-    // and lives until the session replaces or drops it, which happens in no hook.
-    let hooks = unsafe { &*data.cast::<Arc<dyn Hooks>>() };
-    Some(Arc::clone(hooks))
+    // and the users below are done with it before either is called again.
+    Some(unsafe { &*data.cast::<Attachment>() })
+}
+
+fn hooks_of(session: ffi::Session) -> Option<Arc<dyn Hooks>> {
+    attachment_of(session).map(|attachment| Arc::clone(&attachment.hooks))
 }
 
 unsafe extern "C" fn free_hooks(data: ffi::Opaque) {
     // SAFETY: GnuTLS gives back once what `attach` or `detach` has given it.
-    drop(unsafe { Box::from_raw(data.cast::<Arc<dyn Hooks>>()) });
+    drop(unsafe { Box::from_raw(data.cast::<Attachment>()) });
 }
 
 unsafe extern "C" fn on_secrets(
@@ -258,6 +291,26 @@ pub(super) unsafe extern "C" fn psk_key(
     0
 }
 
+/// Registered by [`super::Session::verify_if_shown`].
+pub(super) unsafe extern "C" fn verify_client(session: ffi::Session) -> c_int {
+    let Some(hooks) = hooks_of(session) else {
+        return ffi::E_INTERNAL_ERROR;
+    };
+    // SAFETY: GnuTLS passes the session, valid until this function returns.
+    let session = unsafe { SessionRef::from_raw(session) };
+    if !session.has_peer_certificate() {
+        return 0;
+    }
+    match session.verify_client() {
+        Ok(0) => 0,
+        Ok(status) => {
+            hooks.on_refused(status);
+            ffi::E_CERTIFICATE_VERIFICATION_ERROR
+        }
+        Err(code) => code.0,
+    }
+}
+
 unsafe extern "C" fn on_key_log(
     session: ffi::Session,
     label: *const c_char,
@@ -306,6 +359,7 @@ impl Hooks for Nobody {
         Err(())
     }
     fn on_message(&self, _: Level, _: &[u8]) {}
+    fn on_refused(&self, _: u32) {}
     fn on_alert(&self, _: u8) {}
     fn local_params(&self) -> Option<Vec<u8>> {
         None

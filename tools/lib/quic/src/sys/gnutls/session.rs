@@ -2,6 +2,7 @@
 //! A TLS session.
 
 use std::{
+    any::Any,
     ffi::CString,
     fmt,
     marker::PhantomData,
@@ -49,6 +50,8 @@ pub(crate) enum PeerName {
     Dns(CString),
     /// A server at this address.
     Ip(IpAddr),
+    /// A server of any name.
+    AnyServer,
     /// A client, of any name.
     AnyClient,
 }
@@ -169,6 +172,7 @@ impl Session {
             PeerName::Ip(IpAddr::V6(ip)) => {
                 (Some(ffi::DT_IP_ADDRESS), ip.octets().to_vec(), SERVER_PURPOSE)
             }
+            PeerName::AnyServer => (None, Vec::new(), SERVER_PURPOSE),
             PeerName::AnyClient => (None, Vec::new(), CLIENT_PURPOSE),
         };
         let mut data = Box::new(VerifyData {
@@ -199,6 +203,13 @@ impl Session {
         // not changed any more.
         unsafe { ffi::gnutls_session_set_verify_cert2(self.raw, list, count, 0) };
         self._name = Some(data);
+    }
+
+    /// Server: verifies the client's certificate if there is one. (GnuTLS's own verification
+    /// takes a missing certificate for a bad one.)
+    pub(crate) fn verify_if_shown(&mut self) {
+        // SAFETY: the session is valid and the function has the right signature.
+        unsafe { ffi::gnutls_session_set_verify_function(self.raw, hooks::verify_client) }
     }
 
     /// Server: asks the client for a certificate.
@@ -260,9 +271,21 @@ impl<'a> SessionRef<'a> {
         hooks::detach(self);
     }
 
-    /// Whether hooks were attached.
-    pub(crate) fn is_attached(self) -> bool {
-        hooks::is_attached(self)
+    /// Leaves something with the session, which needs hooks.
+    pub(crate) fn leave(self, luggage: Box<dyn Any>) {
+        hooks::leave(self, luggage);
+    }
+
+    /// Takes what was left with the session.
+    pub(crate) fn take(self) -> Option<Box<dyn Any>> {
+        hooks::take(self)
+    }
+
+    /// Server: refuses early data that was seen before. For sessions of others, whose life this
+    /// crate does not know.
+    pub(crate) fn use_static_anti_replay(self, replay: &'static AntiReplay) {
+        // SAFETY: the session is valid, and so is the object for ever.
+        unsafe { ffi::gnutls_anti_replay_enable(self.raw, replay.as_ptr()) };
     }
 
     /// Sends secrets for the key log to the hooks.
@@ -360,25 +383,25 @@ impl<'a> SessionRef<'a> {
         !list.is_null() && count > 0
     }
 
-    /// What verification found wrong, as bits and in words.
-    pub(crate) fn verify_status(self) -> (u32, String) {
+    /// What GnuTLS's own verification found wrong.
+    pub(crate) fn verify_status(self) -> u32 {
         // SAFETY: the session is valid.
-        let status = unsafe { ffi::gnutls_session_get_verify_cert_status(self.raw) };
-        let mut text = datum(&[]);
-        // SAFETY: `text` is good for writing.
-        let ret = unsafe {
-            ffi::gnutls_certificate_verification_status_print(status, ffi::CRT_X509, &mut text, 0)
+        unsafe { ffi::gnutls_session_get_verify_cert_status(self.raw) }
+    }
+
+    /// Verifies the client's certificate; returns what is wrong with it.
+    pub(crate) fn verify_client(self) -> Result<u32, Code> {
+        let mut purpose = ffi::TypedVdata {
+            kind: ffi::DT_KEY_PURPOSE_OID,
+            data: CLIENT_PURPOSE.as_ptr().cast_mut(),
+            size: 0,
         };
-        if ret < 0 {
-            return (status, String::new());
-        }
-        // SAFETY: the bytes are ours and are copied at once.
-        let words = String::from_utf8_lossy(unsafe { borrow_datum(&text) }).into_owned();
-        // SAFETY: gnutls_free is a function pointer that the library has set.
-        let free = unsafe { ffi::gnutls_free };
-        // SAFETY: the bytes were allocated for us and are used no more.
-        unsafe { free(text.data.cast()) };
-        (status, words)
+        let mut status = 0;
+        // SAFETY: the session is valid, `purpose` is one element, `status` good for writing.
+        check(unsafe {
+            ffi::gnutls_certificate_verify_peers(self.raw, &mut purpose, 1, &mut status)
+        })?;
+        Ok(status)
     }
 
     /// The client's random value, by which a key log names the connection.
