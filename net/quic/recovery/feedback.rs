@@ -46,7 +46,7 @@ pub struct AckSummary {
     pub lost: u32,
     /// Packets acknowledged that had been declared lost.
     pub spurious: u32,
-    /// A recovery period began.
+    /// A recovery period began, or persistent congestion was established.
     pub is_congested: bool,
     /// ECN validation failed with this frame.
     pub ecn_failed: bool,
@@ -113,7 +113,7 @@ impl Recovery {
         let losses = self.detect_lost(space, now, sink);
         summary.lost = losses.count;
         summary.is_congested |= losses.is_event;
-        self.grow_window(now, &tally, sample);
+        self.grow_window(now, &tally, sample, summary.is_congested);
         self.forget_old_losses(space, now);
         self.on_progress(now, space);
         Ok(summary)
@@ -282,13 +282,18 @@ impl Recovery {
     }
 
     /// `OnPacketsAcked` of RFC 9002 B.5 for all packets of a frame at once.
-    fn grow_window(&mut self, now: Instant, tally: &Tally, rtt_sample: Option<Duration>) {
+    fn grow_window(
+        &mut self,
+        now: Instant,
+        tally: &Tally,
+        rtt_sample: Option<Duration>,
+        is_congested: bool,
+    ) {
         let Some(newest) = tally.newest.filter(|_| tally.bytes > 0) else {
             return;
         };
-        // Losses that this frame revealed may have begun a recovery period just now.
-        let is_recovering = self.congestion.is_in_recovery(newest.time);
-        let growth = if is_recovering { 0 } else { tally.growth };
+        // Everything acknowledged was sent before a recovery period that has begun just now.
+        let growth = if is_congested { 0 } else { tally.growth };
         let _ = self.rate.sample(self.rtt.min());
         self.congestion.on_ack(&AckEvent {
             now,
@@ -309,7 +314,7 @@ impl Recovery {
         if self.is_peer_validated {
             self.pto_count = 0;
         }
-        self.progress = now;
+        self.progress = Some(now);
     }
 }
 

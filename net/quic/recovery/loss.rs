@@ -132,7 +132,7 @@ pub(super) struct Losses {
     last_sent: Option<Instant>,
     /// The longest run of losses seen.
     run: Duration,
-    /// A recovery period began.
+    /// A recovery period began, or persistent congestion was established.
     pub(super) is_event: bool,
 }
 
@@ -226,6 +226,7 @@ impl Recovery {
             self.rtt.on_persistent_congestion();
             self.run.clear();
             self.episode.make_final();
+            losses.is_event = true;
             self.counters.persistent = self.counters.persistent.saturating_add(1);
         }
         self.update_pacer();

@@ -29,6 +29,9 @@ pub mod rtt;
 pub mod sent;
 mod space;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use crate::{
     common::{
         id::{
@@ -150,8 +153,9 @@ pub struct Recovery {
     is_confirmed: bool,
     /// `PeerCompletedAddressValidation` of RFC 9002 A.8.
     is_peer_validated: bool,
-    /// When the last thing happened from which an anti-deadlock timer counts.
-    progress: Instant,
+    /// When the last thing happened from which an anti-deadlock timer counts; nothing was sent
+    /// yet if there is none.
+    progress: Option<Instant>,
 
     // State of the active path.
     path: u32,
@@ -186,7 +190,7 @@ impl Recovery {
             ack_delay_exponent: 3,
             is_confirmed: false,
             is_peer_validated: config.side == Side::Server,
-            progress: Instant::ZERO,
+            progress: None,
             path: 0,
             mtu,
             bytes_in_flight: 0,
@@ -262,7 +266,7 @@ impl Recovery {
         }
         if packet.ack_eliciting {
             state.last_eliciting = Some(now);
-            self.progress = now;
+            self.progress = Some(now);
         }
         state.numbers.on_sent(pn);
         state.sent.insert(pn, packet);

@@ -9,9 +9,12 @@
 
 #![forbid(unsafe_code)]
 
-use crate::common::time::{
-    Duration,
-    Instant, //
+use crate::{
+    common::time::{
+        Duration,
+        Instant, //
+    },
+    cong::initial_window,
 };
 
 const NANOS_PER_SEC: u64 = 1_000_000_000;
@@ -20,9 +23,6 @@ const NANOS_PER_SEC: u64 = 1_000_000_000;
 /// separate packets more finely than `kGranularity`, and GSO batches of 64 KiB stay whole from
 /// half a gigabit per second on.
 const BURST_TIME: Duration = Duration::from_millis(1);
-
-/// Packets in a burst at any rate. RFC 9002 7.7 #3: as many as the initial window holds.
-const BURST_PACKETS: u64 = 10;
 
 /// The pacer of one path.
 #[derive(Debug, Clone)]
@@ -46,11 +46,12 @@ impl Pacer {
         pacer
     }
 
-    /// Sets the rate in bytes per second for datagrams of `mtu` bytes.
+    /// Sets the rate in bytes per second for datagrams of `mtu` bytes. At any rate a burst is as
+    /// large as the initial window: RFC 9002 7.7 #2, #3.
     pub fn set_rate(&mut self, rate: u64, mtu: u64) {
         self.rate = rate.max(1);
         let timed = bytes_in(BURST_TIME, self.rate);
-        self.burst = mtu.saturating_mul(BURST_PACKETS).max(timed);
+        self.burst = initial_window(mtu).max(timed);
     }
 
     /// The rate in bytes per second.

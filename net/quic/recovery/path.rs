@@ -91,7 +91,7 @@ impl Recovery {
     /// RFC 9002 6.2.2 #4
     fn reset_timer(&mut self, now: Instant) {
         self.pto_count = 0;
-        self.progress = now;
+        self.progress = Some(now);
     }
 
     /// RFC 9002 6.4 #1, #2

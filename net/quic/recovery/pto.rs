@@ -75,7 +75,7 @@ impl Recovery {
             Some((time, space, count)) if time <= now => {
                 // RFC 9002 6.2.1 #5
                 self.pto_count = self.pto_count.saturating_add(1);
-                self.progress = now;
+                self.progress = Some(now);
                 self.counters.timeouts = self.counters.timeouts.saturating_add(1);
                 Timeout::Probe { space, count }
             }
@@ -113,7 +113,7 @@ impl Recovery {
         } else {
             Space::Initial
         };
-        let time = self.progress.saturating_add(self.backed_off(space));
+        let time = self.progress?.saturating_add(self.backed_off(space));
         Some((time, space, 1))
     }
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Window, flight, recovery periods, application limit and pacing as recovery combines them.
+
+use super::*;
+
+const MTU: u64 = SIZE as u64;
+
+#[test]
+fn the_window_bounds_the_flight() {
+    // RFC 9002 7 #3 test, 7.5 #2 test
+    let mut bed = Bed::confirmed();
+    for sent in 0..10 {
+        assert_eq!(bed.recovery.window(), (10 - sent) * MTU);
+        assert!(bed.recovery.can_send(MTU));
+        bed.send(Space::Data);
+    }
+    assert!(!bed.recovery.can_send(1));
+    bed.send(Space::Data);
+    assert_eq!(
+        bed.recovery.bytes_in_flight(),
+        11 * MTU,
+        "a probe counts all the same"
+    );
+    assert_eq!(bed.recovery.window(), 0);
+}
+
+#[test]
+fn entering_recovery_lets_one_packet_go() {
+    let mut bed = Bed::confirmed();
+    bed.sample(ms(50));
+    bed.advance(ms(1));
+    let pns = bed.send_many(11);
+    bed.advance(ms(50));
+    assert!(bed.ack_each(&pns[3..4]).is_congested);
+    assert!(bed.recovery.bytes_in_flight() > bed.recovery.congestion().window());
+    assert_eq!(bed.recovery.window(), MTU);
+    bed.send(Space::Data);
+    assert_eq!(bed.recovery.window(), 0);
+}
+
+#[test]
+fn a_recovery_period_ends_with_a_packet_sent_after_its_start() {
+    // RFC 9002 7.3.2 #1 test, 7.3.2 #2 test, RFC 9000 13.3 #7 test
+    let mut bed = Bed::confirmed();
+    bed.sample(ms(50));
+    bed.advance(ms(1));
+    let pns = bed.send_many(11);
+    let before = bed.recovery.congestion().window();
+    bed.advance(ms(50));
+    bed.ack_each(&pns[3..4]);
+    let half = before / 2;
+    assert_eq!(bed.recovery.congestion().window(), half);
+    assert_eq!(bed.recovery.congestion().ssthresh(), half);
+    // Another loss of the same flight and further acknowledgements change nothing.
+    bed.ack_each(&pns[8..9]);
+    bed.ack_each(&pns[9..]);
+    assert_eq!(bed.take(Fate::Lost).len(), 7);
+    assert_eq!(bed.recovery.congestion().window(), half);
+    assert_eq!(bed.recovery.congestion().events(), 1);
+    // A window's worth of packets sent later grows the window by one.
+    bed.advance(ms(1));
+    let count = (half / MTU) as usize + 1;
+    let pns = bed.send_many(count);
+    bed.advance(ms(50));
+    bed.ack_each(&pns);
+    assert_eq!(bed.recovery.congestion().window(), half + MTU);
+}
+
+#[test]
+fn a_window_that_is_not_used_does_not_grow() {
+    // RFC 9002 7.8 #1 test
+    let mut bed = Bed::confirmed();
+    let window = bed.recovery.congestion().window();
+    for _ in 0..10 {
+        let pns = bed.send_many(3);
+        bed.recovery.on_app_limited();
+        bed.advance(ms(20));
+        bed.ack_each(&pns);
+    }
+    assert_eq!(bed.recovery.congestion().window(), window);
+    // Packets sent while the window was full count even if the application has paused since.
+    let pns = bed.send_many(10);
+    bed.recovery.on_app_limited();
+    bed.advance(ms(20));
+    bed.ack_each(&pns);
+    assert_eq!(bed.recovery.congestion().window(), 2 * window);
+}
+
+#[test]
+fn pacing_spreads_a_window_over_the_round_trip() {
+    // RFC 9002 7.7 #1 test, 7.7 #2 test, 7.7 #3 test
+    let mut bed = Bed::confirmed();
+    bed.sample(ms(100));
+    // Grow the window to 10 * 2^4 packets.
+    while bed.recovery.congestion().window() < 160 * MTU {
+        bed.advance(ms(1));
+        let count = (bed.recovery.window() / MTU) as usize;
+        let pns = bed.send_many(count);
+        bed.advance(ms(100));
+        bed.ack_each(&pns);
+    }
+    bed.advance(ms(1_000));
+    let burst = crate::cong::initial_window(MTU).max(bed.recovery.pacing_rate() / 1_000);
+    assert!(bed.recovery.pacing_budget(bed.now).abs_diff(burst) <= 1);
+    let start = bed.now;
+    while bed.recovery.can_send(MTU) {
+        let earliest = bed.recovery.pacing_earliest(bed.now, MTU);
+        bed.now = bed.now.max(earliest);
+        bed.send(Space::Data);
+    }
+    // Slow start paces at twice the window in a round trip; the burst goes at once.
+    let took = bed.now.since(start).as_millis();
+    assert!((44..=50).contains(&took), "{took} ms");
+}

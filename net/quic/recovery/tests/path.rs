@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Migration, MTU and the end of a space.
+
+use super::*;
+
+#[test]
+fn a_new_path_starts_anew_and_old_packets_do_not_touch_it() {
+    // RFC 9000 9.4 #1 test, 9.4 #2 test
+    let mut bed = Bed::confirmed();
+    bed.sample(ms(40));
+    let old = bed.send_many(6);
+    bed.recovery.reset_for_path(1, SIZE, None);
+    assert_eq!(bed.recovery.rtt().first_sample(), None);
+    assert_eq!(bed.recovery.bytes_in_flight(), 0);
+    let window = bed.recovery.congestion().window();
+    assert_eq!(window, 10 * u64::from(SIZE));
+    bed.advance(ms(500));
+    let new = bed.send_packet(
+        Space::Data,
+        SentPacket {
+            path: 1,
+            ..bed.packet()
+        },
+    );
+    let summary = bed.ack_each(&old[5..]);
+    assert_eq!(summary.lost, 5, "losses of the old path are repaired");
+    assert!(
+        !summary.is_congested,
+        "but are no sign of congestion on the new one"
+    );
+    assert_eq!(
+        bed.recovery.rtt().first_sample(),
+        None,
+        "nor do they give an RTT"
+    );
+    assert_eq!(bed.recovery.bytes_in_flight(), u64::from(SIZE));
+    bed.advance(ms(30));
+    bed.ack_each(&[new]);
+    assert_eq!(bed.recovery.rtt().latest(), ms(30));
+    assert_eq!(bed.recovery.bytes_in_flight(), 0);
+}
+
+#[test]
+fn packets_probing_a_path_count_once_it_becomes_the_active_one() {
+    let mut bed = Bed::confirmed();
+    let probe = bed.send_packet(
+        Space::Data,
+        SentPacket {
+            path: 7,
+            ..bed.packet()
+        },
+    );
+    assert_eq!(bed.recovery.bytes_in_flight(), 0);
+    bed.recovery.reset_for_path(7, SIZE, Some(ms(60)));
+    assert_eq!(bed.recovery.bytes_in_flight(), u64::from(SIZE));
+    // RFC 9002 6.2.2 #3 test
+    assert_eq!(bed.recovery.rtt().smoothed(), ms(60));
+    assert_eq!(bed.recovery.rtt().first_sample(), None);
+    bed.ack_each(&[probe]);
+    assert_eq!(bed.recovery.bytes_in_flight(), 0);
+}
+
+#[test]
+fn the_initial_window_follows_the_mtu() {
+    // RFC 9002 7.2 #1 test, 7.2 #2 test, 7.2 #4 test
+    for (mtu, initial) in [
+        (1200, 12_000),
+        (1472, 14_720),
+        (1500, 14_720),
+        (9000, 18_000),
+    ] {
+        let mut bed = Bed::confirmed();
+        bed.recovery.on_mtu_changed(mtu);
+        assert_eq!(bed.recovery.congestion().window(), initial, "{mtu}");
+        assert_eq!(
+            crate::cong::minimum_window(u64::from(mtu)),
+            2 * u64::from(mtu)
+        );
+        bed.sample(ms(10));
+        let grown = bed.recovery.congestion().window();
+        bed.recovery.on_mtu_changed(1200);
+        assert_eq!(
+            bed.recovery.congestion().window(),
+            grown,
+            "no longer the initial window"
+        );
+    }
+}
+
+#[test]
+fn an_abandoned_space_gives_everything_back_without_congestion() {
+    let mut bed = Bed::new(config(Side::Client));
+    let pns: std::vec::Vec<_> = (0..4).map(|_| bed.send(Space::Initial)).collect();
+    let window = bed.recovery.congestion().window();
+    let mut lost = std::vec::Vec::new();
+    bed.recovery
+        .abandon(Space::Initial, bed.now, &mut |fate, _, pn, packet| {
+            assert_eq!((fate, packet.tokens.len()), (Fate::Lost, 1));
+            lost.push(pn);
+        });
+    assert_eq!(lost, pns);
+    assert_eq!(bed.recovery.bytes_in_flight(), 0);
+    assert_eq!(bed.recovery.congestion().window(), window);
+    assert_eq!(bed.send(Space::Initial), 4, "numbers go on after a Retry");
+}
