@@ -176,6 +176,6 @@ fn connect_one(addr: &SocketAddr, server_name: &str, config: &Inner) -> Result<C
     socket
         .connect(addr)
         .map_err(|err| Error::Io("connecting", err))?;
-    let session = config.tls.session(server_name, settings)?;
+    let session = config.tls.session(Some(server_name), settings)?;
     driver::establish(socket, session, settings, Instant::now())
 }

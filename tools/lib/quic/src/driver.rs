@@ -46,7 +46,10 @@ use crate::{
         },
         sock::Received, //
     },
-    tls::Prepared,
+    tls::{
+        Parts,
+        Prepared, //
+    },
     uapi::Level, //
 };
 
@@ -78,18 +81,10 @@ pub(crate) struct Finished {
 /// Runs a handshake. If it fails, the peer is told.
 pub(crate) fn run(
     wire: &Arc<impl Wire + 'static>,
-    mut prepared: Prepared,
+    prepared: Prepared,
     timeout: Duration,
 ) -> Result<Finished> {
-    let setup = Setup {
-        is_server: prepared.is_server,
-        peer_name: prepared.peer_name.take(),
-        psks: prepared.psks.take(),
-        key_log: prepared.key_log.take(),
-        needs_alpn: prepared.needs_alpn,
-        has_tickets: prepared.has_tickets,
-    };
-    let mut session = prepared.session;
+    let Parts { mut session, setup } = prepared.split();
     let mut items = Vec::new();
     let mut keep = |received: &Received, bytes: &[u8]| {
         items.push((*received, bytes.to_vec()));

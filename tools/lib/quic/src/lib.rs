@@ -77,6 +77,8 @@
     )
 )]
 
+#[allow(unsafe_code, reason = "the C interface")]
+mod capi;
 mod client;
 mod config;
 mod conn;

@@ -132,6 +132,19 @@ impl Socket {
         retry(|| sock::send(self.as_fd(), data, Some(control), NOSIGNAL))
     }
 
+    /// Sends for a caller of the C interface: stream flags are among the flags, signals are the
+    /// caller's affair, and so are interruptions.
+    pub(crate) fn send_as_asked(&self, data: &[u8], id: i64, flags: u32) -> io::Result<usize> {
+        let control = Control::Stream(id, flags & uapi::STREAM_FLAGS);
+        let others = flags & !uapi::STREAM_FLAGS;
+        sock::send(self.as_fd(), data, Some(control), others)
+    }
+
+    /// Receives for a caller of the C interface.
+    pub(crate) fn recv_as_asked(&self, buf: &mut [u8], flags: u32) -> io::Result<Received> {
+        sock::recv(self.as_fd(), buf, flags as i32)
+    }
+
     /// Sends a datagram of RFC 9221.
     pub(crate) fn send_datagram(&self, data: &[u8]) -> io::Result<usize> {
         let flags = uapi::MSG_QUIC_DATAGRAM | NOSIGNAL;

@@ -21,6 +21,7 @@ use crate::{
         Error,
         Result, //
     },
+    handshake::Setup,
     settings::Settings,
     sys::gnutls::{
         AntiReplay,
@@ -66,6 +67,28 @@ pub(crate) struct Prepared {
     pub(crate) has_tickets: bool,
     /// The end of the handshake proves who the peer is.
     pub(crate) verifies_peer: bool,
+}
+
+/// A [`Prepared`] session for the machine.
+pub(crate) struct Parts {
+    pub(crate) session: Session,
+    pub(crate) setup: Setup,
+}
+
+impl Prepared {
+    pub(crate) fn split(self) -> Parts {
+        Parts {
+            session: self.session,
+            setup: Setup {
+                is_server: self.is_server,
+                peer_name: self.peer_name,
+                psks: self.psks,
+                key_log: self.key_log,
+                needs_alpn: self.needs_alpn,
+                has_tickets: self.has_tickets,
+            },
+        }
+    }
 }
 
 /// What all sessions of a client share.
@@ -114,11 +137,15 @@ impl ClientTls {
         })
     }
 
-    /// A session with the server of this name.
-    pub(crate) fn session(&self, server_name: &str, settings: &Settings) -> Result<Prepared> {
+    /// A session with the server of this name, or of any.
+    pub(crate) fn session(
+        &self,
+        server_name: Option<&str>,
+        settings: &Settings,
+    ) -> Result<Prepared> {
         let mut session = Session::client(false).map_err(tls_error)?;
         prepare(&mut session, &self.priority, settings)?;
-        let name = parse_name(server_name)?;
+        let name = server_name.map_or(Ok(PeerName::AnyServer), parse_name)?;
         if let PeerName::Dns(name) = &name {
             let sni = name.as_bytes();
             session.set_server_name(sni).map_err(tls_error)?;
@@ -139,7 +166,7 @@ impl ClientTls {
         Ok(Prepared {
             session,
             is_server: false,
-            peer_name: Some(server_name.to_owned()),
+            peer_name: server_name.map(str::to_owned),
             psks: None,
             key_log: settings.key_log.clone(),
             needs_alpn: !settings.alpn.is_empty(),

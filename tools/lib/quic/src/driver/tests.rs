@@ -86,7 +86,7 @@ impl Scene {
             .collect();
         let server_tls =
             ServerTls::new(&certificates, self.psks, &self.auth, &self.server.ciphers).unwrap();
-        let client = client_tls.unwrap().session(self.name, &self.client).unwrap();
+        let client = client_tls.unwrap().session(Some(self.name), &self.client).unwrap();
         let server = server_tls.session(&self.server, Some(&[7; 64])).unwrap();
         let (client_end, server_end) = (Arc::new(self.ends.0), Arc::new(self.ends.1));
         let outcome = thread::scope(|scope| {
@@ -317,7 +317,7 @@ fn a_client_shows_its_certificate_when_asked() {
 #[test]
 fn a_silent_peer_is_a_time_out() {
     let tls = ClientTls::with_trust(&Trust::InsecureNoVerification, None, &Cipher::ALL).unwrap();
-    let prepared = tls.session("server.test", &Settings::default()).unwrap();
+    let prepared = tls.session(Some("server.test"), &Settings::default()).unwrap();
     let (end, _other) = pipe::pair();
     let err = run(&Arc::new(end), prepared, Duration::from_millis(50)).unwrap_err();
     assert!(matches!(err, Error::Timeout(_)), "{err}");

@@ -276,7 +276,8 @@ fn check(ret: c_int) -> io::Result<c_int> {
     Ok(ret)
 }
 
-fn empty_msghdr() -> libc::msghdr {
+/// A message header without anything.
+pub(crate) fn empty_msghdr() -> libc::msghdr {
     // SAFETY: msghdr consists of integers and pointers, for which all-zero is a valid value.
     unsafe { mem::zeroed() }
 }
@@ -286,6 +287,22 @@ const HEADER_LEN: usize = mem::size_of::<libc::cmsghdr>().next_multiple_of(mem::
 /// Offsets of `cmsg_level` and `cmsg_type`, behind `cmsg_len` (with musl's padding).
 const LEVEL_OFFSET: usize = mem::offset_of!(libc::cmsghdr, cmsg_level);
 const TYPE_OFFSET: usize = mem::offset_of!(libc::cmsghdr, cmsg_type);
+
+/// The control message of a handshake message's level.
+pub(crate) fn handshake_control(level: u8) -> [u8; 24] {
+    let mut space = ControlSpace([0; 64]);
+    encode_control(&mut space, Control::Handshake(level));
+    let mut out = uapi::Writer([0; 24]);
+    out.put(0, &space.0);
+    out.0
+}
+
+/// The level of a handshake message, in the control messages that came with it.
+pub(crate) fn handshake_level(control: &[u8]) -> Option<u8> {
+    let mut received = Received::default();
+    decode_control(control, &mut received);
+    received.handshake
+}
 
 /// Writes one control message and returns the space it takes.
 fn encode_control(space: &mut ControlSpace, control: Control) -> usize {

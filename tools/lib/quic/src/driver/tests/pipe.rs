@@ -92,12 +92,6 @@ impl End {
         self.joint.changed.notify_all();
     }
 
-    /// Takes what waits in this side's queue.
-    pub(super) fn drain(&self) -> Vec<(Received, Vec<u8>)> {
-        let mut sides = self.joint.sides.lock().unwrap();
-        sides[self.own].queue.drain(..).collect()
-    }
-
     fn end(&self, code: u32, phrase: &str) {
         let mut sides = self.joint.sides.lock().unwrap();
         for side in sides.iter_mut() {

@@ -201,12 +201,6 @@ impl AntiReplay {
     pub(super) fn as_ptr(&self) -> ffi::Opaque {
         self.replay
     }
-
-    /// How many are remembered now.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
 }
 
 impl Drop for AntiReplay {

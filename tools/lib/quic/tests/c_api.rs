@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! C programs against the header and the shared library, without a kernel that has QUIC.
+
+use std::{
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command, //
+};
+
+/// The folder with `libquic.so`, where this test is, too.
+fn library_folder() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().to_owned()
+}
+
+fn source(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Compiles a C program with all warnings as errors.
+fn compile(program: &str, name: &str) -> PathBuf {
+    let folder = library_folder();
+    let output = folder.join(name);
+    let status = Command::new("cc")
+        .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-g", "-o"])
+        .arg(&output)
+        .arg(source(program))
+        .arg("-I")
+        .arg(source("include"))
+        // The uapi header: of this tree, not of the system.
+        .arg("-I")
+        .arg(source("../../../include/uapi"))
+        .arg("-L")
+        .arg(&folder)
+        .arg(format!("-Wl,-rpath,{}", folder.display()))
+        .args(["-lquic", "-lgnutls"])
+        .status()
+        .unwrap();
+    assert!(status.success(), "{program}");
+    output
+}
+
+/// A library under its soname, as programs look for it.
+fn link_soname() {
+    let link = library_folder().join("libquic.so.1");
+    let _ = std::fs::remove_file(&link);
+    std::os::unix::fs::symlink("libquic.so", link).unwrap();
+}
+
+#[test]
+fn c_programs_run_handshakes_in_steps() {
+    link_soname();
+    let program = compile("tests/c/steps.c", "libquic-test-steps");
+    let output = Command::new(program)
+        .arg(source("tests/data/ca.pem"))
+        .arg(source("tests/data/server.pem"))
+        .arg(source("tests/data/leaf.key"))
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert_eq!(output.stdout, b"ok\n", "{stderr}");
+}
+
+#[test]
+fn the_library_has_its_soname_and_exports_the_c_interface_only() {
+    let library = library_folder().join("libquic.so");
+    let dynamic = Command::new("readelf").arg("-dW").arg(&library).output().unwrap();
+    let dynamic = String::from_utf8_lossy(&dynamic.stdout).into_owned();
+    assert!(dynamic.contains("soname: [libquic.so.1]"), "{dynamic}");
+    let symbols = Command::new("nm").args(["-D", "--defined-only"]).arg(&library).output().unwrap();
+    let symbols = String::from_utf8_lossy(&symbols.stdout).into_owned();
+    let mut names: Vec<&str> = symbols
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(2))
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, [
+        "quic_client_handshake",
+        "quic_handshake",
+        "quic_handshake_deinit",
+        "quic_handshake_init",
+        "quic_handshake_step",
+        "quic_last_error",
+        "quic_recvmsg",
+        "quic_sendmsg",
+        "quic_server_handshake",
+        "quic_session_get_alpn",
+        "quic_session_get_data",
+        "quic_session_set_alpn",
+        "quic_session_set_data",
+        "quic_set_log_func",
+        "quic_set_log_level",
+    ]);
+}
