@@ -140,14 +140,23 @@ impl<'a> Reader<'a> {
 pub struct Writer<'a> {
     buffer: &'a mut [u8],
     position: usize,
+    // Nothing is written from here on.
+    end: usize,
 }
 
 impl<'a> Writer<'a> {
     /// Starts at the first byte of `buffer`.
     pub fn new(buffer: &'a mut [u8]) -> Self {
+        Self::with_reserve(buffer, 0)
+    }
+
+    /// Starts at the first byte of `buffer` and keeps the last `reserve` bytes free.
+    pub fn with_reserve(buffer: &'a mut [u8], reserve: usize) -> Self {
+        let end = buffer.len().saturating_sub(reserve);
         Self {
             buffer,
             position: 0,
+            end,
         }
     }
 
@@ -160,7 +169,7 @@ impl<'a> Writer<'a> {
     /// Bytes still free.
     #[inline]
     pub fn remaining(&self) -> usize {
-        self.buffer.len().saturating_sub(self.position)
+        self.end.saturating_sub(self.position)
     }
 
     /// What was written so far.
@@ -173,7 +182,7 @@ impl<'a> Writer<'a> {
         self.position = self.position.min(position);
     }
 
-    /// Ends writing and returns all of the buffer with the position.
+    /// Ends writing and returns all of the buffer, reserved bytes included, with the position.
     pub fn into_parts(self) -> (&'a mut [u8], usize) {
         (self.buffer, self.position)
     }
@@ -182,6 +191,9 @@ impl<'a> Writer<'a> {
     #[inline]
     pub fn reserve(&mut self, count: usize) -> Result<&mut [u8], NoSpace> {
         let end = self.position.checked_add(count).ok_or(NoSpace)?;
+        if end > self.end {
+            return Err(NoSpace);
+        }
         let bytes = self.buffer.get_mut(self.position..end).ok_or(NoSpace)?;
         self.position = end;
         Ok(bytes)

@@ -168,7 +168,7 @@ impl Frame<'_> {
 }
 
 /// The type of a STREAM frame.
-pub(crate) const fn stream_type(offset: u64, fin: bool, with_len: bool) -> u64 {
+pub const fn stream_type(offset: u64, fin: bool, with_len: bool) -> u64 {
     let fin = if fin { FrameType::STREAM_FIN } else { 0 };
     let len = if with_len { FrameType::STREAM_LEN } else { 0 };
     let off = if offset == 0 {

@@ -23,6 +23,8 @@ pub use ack::{
     EcnCounts, //
 };
 
+pub use encode::stream_type;
+
 use crate::common::{
     ConnectionId,
     Dir,

@@ -33,6 +33,12 @@ pub mod common;
 #[path = "../../../../../net/quic/frame/mod.rs"]
 pub mod frame;
 
+#[path = "../../../../../net/quic/packet/mod.rs"]
+pub mod packet;
+
+#[path = "../../../../../net/quic/crypto/mod.rs"]
+pub mod crypto;
+
 #[path = "../../../../../net/quic/cong/mod.rs"]
 pub mod cong;
 

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! 1-RTT keys with their key phases (RFC 9001 section 6).
+//!
+//! ```text
+//!  generation:        n-1            n            n+1
+//!  receiving:      [previous]    [current]      [next]     three sets, two phases
+//!                   for 3 PTO                  made ahead
+//!  sending:                       one set, at the receiving generation or one ahead of it
+//! ```
+//!
+//! All transforms are allocated when the secrets arrive, in process context.  An update only puts
+//! other keys into them, so that it can happen in any context and cannot run out of memory.
+
+#![forbid(unsafe_code)]
+
+use super::{
+    keys::{
+        Secret,
+        TxKeys, //
+    },
+    limits, //
+};
+use crate::{
+    aead::{
+        HeaderKey,
+        KeyError,
+        PacketKey, //
+    },
+    common::{
+        Duration,
+        Error,
+        Instant,
+        TransportError,
+        Version, //
+    },
+    packet::{
+        protect::{
+            unmask,
+            OpenError,
+            Opened, //
+        },
+        Protected,
+        Sealed,
+        Unsealed, //
+    },
+};
+use core::mem::swap;
+
+/// The 1-RTT keys of a connection; either direction may come before the other.
+#[derive(Debug, Default)]
+pub struct OneRtt {
+    tx: Option<Tx>,
+    rx: Option<Rx>,
+    /// Packets that failed to open, of any level.
+    failures: u64,
+}
+
+/// A 1-RTT packet that is authentic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedOneRtt {
+    /// The number and the payload.
+    pub opened: Opened,
+    /// How many updates its keys are old, counted from the first; for [`OneRtt::on_acked`].
+    pub generation: u64,
+    /// It brought a key update of the peer, or the answer to ours.
+    pub updated: bool,
+}
+
+#[derive(Debug)]
+struct Tx {
+    keys: TxKeys,
+    version: Version,
+    secret: Secret,
+    generation: u64,
+    /// The first packet number of the generation.
+    first: Option<u64>,
+    /// When a packet of the generation was acknowledged.
+    acked: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Rx {
+    header: HeaderKey,
+    previous: PacketKey,
+    current: PacketKey,
+    next: PacketKey,
+    version: Version,
+    /// The secret of `next`.
+    next_secret: Secret,
+    generation: u64,
+    /// The lowest packet number received in the generation.
+    lowest: u64,
+    /// The highest packet number opened with `previous`.
+    highest_previous: Option<u64>,
+    /// How long `previous` may be used; never in generation zero.
+    previous_until: Option<Instant>,
+}
+
+impl OneRtt {
+    /// Installs the secret for sending.  May sleep in the kernel.
+    pub fn install_tx(&mut self, version: Version, secret: Secret) -> Result<(), KeyError> {
+        self.tx = Some(Tx {
+            keys: TxKeys::new(version, &secret)?,
+            version,
+            secret,
+            generation: 0,
+            first: None,
+            acked: None,
+        });
+        Ok(())
+    }
+
+    /// Installs the secret for receiving.  May sleep in the kernel.
+    pub fn install_rx(&mut self, version: Version, secret: &Secret) -> Result<(), KeyError> {
+        let next_secret = secret.next(version);
+        self.rx = Some(Rx {
+            header: secret.header_key(version)?,
+            // Only its memory counts until the first update.
+            previous: secret.packet_key(version)?,
+            current: secret.packet_key(version)?,
+            next: next_secret.packet_key(version)?,
+            version,
+            next_secret,
+            generation: 0,
+            lowest: 0,
+            highest_previous: None,
+            previous_until: None,
+        });
+        Ok(())
+    }
+
+    /// True when packets can be sealed.
+    pub const fn has_tx(&self) -> bool {
+        self.tx.is_some()
+    }
+
+    /// True when packets can be opened.
+    pub const fn has_rx(&self) -> bool {
+        self.rx.is_some()
+    }
+
+    /// The key phase of the next packet to be sent.
+    pub fn key_phase(&self) -> bool {
+        self.tx.as_ref().is_some_and(|tx| is_odd(tx.generation))
+    }
+
+    /// Seals a packet that was built with [`OneRtt::key_phase`].
+    pub fn seal(&mut self, packet: Unsealed<'_>, tail: &[&[u8]]) -> Result<Sealed, KeyError> {
+        let tx = self.tx.as_mut().ok_or(KeyError::Unsupported)?;
+        let sealed = tx.keys.seal(packet, tail)?;
+        tx.first.get_or_insert(sealed.pn);
+        Ok(sealed)
+    }
+
+    /// True when the keys for sending should be updated soon for their number of uses.
+    // RFC 9001 5.3 #3, RFC 9001 6.6 #3
+    pub fn wants_update(&self) -> bool {
+        let due = |tx: &Tx| tx.keys.sealed() >= limits::update_after(tx.keys.limit());
+        self.tx.as_ref().is_some_and(due)
+    }
+
+    /// The error to close with when no further packet may be sealed.  One is left for the close
+    /// itself.
+    // RFC 9001 6.6 #4, RFC 9001 6.6 #5
+    pub fn check_limit(&self) -> Result<(), TransportError> {
+        match &self.tx {
+            Some(tx) if tx.keys.sealed() >= tx.keys.limit().saturating_sub(1) => Err(
+                TransportError::aead_limit_reached("confidentiality limit of the AEAD"),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a packet of any level that failed to open.
+    // RFC 9001 6.6 #6, RFC 9001 6.6 #7
+    pub fn on_open_failed(&mut self) -> Result<(), TransportError> {
+        self.failures = self.failures.saturating_add(1);
+        let limit = match &self.rx {
+            Some(rx) => limits::integrity(rx.next_secret.suite()),
+            None => limits::integrity(crate::aead::Suite::Aes128Gcm),
+        };
+        match self.failures > limit {
+            true => Err(TransportError::aead_limit_reached(
+                "integrity limit of the AEAD",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Opens a packet in place.
+    ///
+    /// `packet` is exactly the bytes of the one packet and `expected` the number after the largest
+    /// received.  When it brings a key update, the keys for sending follow at once, and the
+    /// previous ones for receiving stay for three times `pto`.
+    // RFC 9001 5.5 #2, RFC 9001 6.3 #1, RFC 9001 6.3 #5, RFC 9001 9.5 #1
+    pub fn open(
+        &mut self,
+        packet: &mut [u8],
+        header: &Protected,
+        expected: u64,
+        now: Instant,
+        pto: Duration,
+    ) -> Result<OpenedOneRtt, OpenError> {
+        let rx = self.rx.as_mut().ok_or(OpenError::Authentication)?;
+        let unmasked = unmask(packet, header.pn_offset, &rx.header)?;
+        let pn = unmasked.number(expected);
+        let choice = rx.choose(unmasked.key_phase(), pn, now);
+        let key = match choice {
+            Choice::Previous => &mut rx.previous,
+            Choice::Current => &mut rx.current,
+            Choice::Next => &mut rx.next,
+        };
+        let Ok(len) = key.open(pn, packet, unmasked.header_len) else {
+            self.on_open_failed()?;
+            return Err(OpenError::Authentication);
+        };
+        let opened = unmasked.finish(pn, len)?;
+        let generation = rx.generation_of(choice);
+        rx.note(choice, pn)?;
+        let updated = choice == Choice::Next;
+        if updated {
+            self.follow(pn, now, pto)?;
+        }
+        Ok(OpenedOneRtt {
+            opened,
+            generation,
+            updated,
+        })
+    }
+
+    /// Notes that the peer acknowledged packet `largest` in a packet opened with keys of
+    /// `generation`.
+    ///
+    /// A peer that acknowledges a packet of the new keys in one of the old has not followed our
+    /// update (RFC 9001 section 6.2).
+    // RFC 9001 6.1 #2
+    pub fn on_acked(
+        &mut self,
+        largest: u64,
+        generation: u64,
+        now: Instant,
+    ) -> Result<(), TransportError> {
+        let Some(tx) = &mut self.tx else {
+            return Ok(());
+        };
+        if tx.first.is_none_or(|first| largest < first) {
+            return Ok(());
+        }
+        if generation < tx.generation {
+            return Err(TransportError::key_update(
+                "new keys acknowledged with old ones",
+            ));
+        }
+        tx.acked.get_or_insert(now);
+        Ok(())
+    }
+
+    /// Starts a key update.
+    ///
+    /// `Invalid` before the handshake is confirmed, while the last update is not acknowledged, and
+    /// for three times `pto` afterwards.
+    // RFC 9001 6.1 #1, RFC 9001 6.1 #2, RFC 9001 6.5 #3
+    pub fn initiate(&mut self, confirmed: bool, now: Instant, pto: Duration) -> Result<(), Error> {
+        let (Some(tx), Some(rx)) = (&mut self.tx, &self.rx) else {
+            return Err(Error::Invalid);
+        };
+        let acked = tx.acked.ok_or(Error::Invalid)?;
+        let wait = match tx.generation {
+            0 => Duration::ZERO,
+            _ => pto.saturating_mul(3),
+        };
+        if !confirmed || tx.generation != rx.generation || now.since(acked) < wait {
+            return Err(Error::Invalid);
+        }
+        tx.update().map_err(|_| Error::Invalid)
+    }
+
+    /// When the previous keys for receiving are to be forgotten.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.rx.as_ref()?.previous_until
+    }
+
+    /// Forgets the previous keys for receiving when their time is over.
+    // RFC 9001 6.5 #4, RFC 9001 6.5 #5
+    pub fn on_timeout(&mut self, now: Instant) {
+        if let Some(rx) = &mut self.rx {
+            if rx.previous_until.is_some_and(|until| until <= now) {
+                rx.previous_until = None;
+                // The next secret is no secret of the past; a key from it opens nothing old.
+                let _ = rx.next_secret.rekey(rx.version, &mut rx.previous);
+            }
+        }
+    }
+
+    /// Takes over the peer's update, or its answer to ours.
+    // RFC 9001 6.2 #1, RFC 9001 6.2 #2
+    fn follow(&mut self, pn: u64, now: Instant, pto: Duration) -> Result<(), TransportError> {
+        let (Some(tx), Some(rx)) = (&mut self.tx, &mut self.rx) else {
+            return Err(TransportError::key_update("update before the handshake"));
+        };
+        // The peer may update again only when we have acknowledged a packet of its last update,
+        // which we can do only with the keys that followed it.
+        if rx.generation > 0 && tx.generation == rx.generation && tx.first.is_none() {
+            return Err(TransportError::key_update("second update at once"));
+        }
+        let internal = |_| TransportError::internal("key update failed");
+        rx.update(pn, now, pto).map_err(internal)?;
+        if tx.generation < rx.generation {
+            tx.update().map_err(internal)?;
+        }
+        Ok(())
+    }
+}
+
+/// Which keys a packet is tried with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Previous,
+    Current,
+    Next,
+}
+
+impl Rx {
+    /// Decides by the phase and the number alone, so that every packet is tried exactly once.
+    // RFC 9001 6.3: a lower number than those of the current phase is of the previous one.
+    fn choose(&self, phase: bool, pn: u64, now: Instant) -> Choice {
+        if phase == is_odd(self.generation) {
+            Choice::Current
+        } else if pn < self.lowest && self.previous_until.is_some_and(|until| now < until) {
+            Choice::Previous
+        } else {
+            Choice::Next
+        }
+    }
+
+    fn generation_of(&self, choice: Choice) -> u64 {
+        match choice {
+            Choice::Previous => self.generation.saturating_sub(1),
+            Choice::Current => self.generation,
+            Choice::Next => self.generation.saturating_add(1),
+        }
+    }
+
+    /// Checks that newer keys go with higher numbers, once a packet is authentic.
+    // RFC 9001 6.4 #1, RFC 9001 6.4 #2
+    fn note(&mut self, choice: Choice, pn: u64) -> Result<(), TransportError> {
+        let in_order = match choice {
+            Choice::Previous => {
+                self.highest_previous = self.highest_previous.max(Some(pn));
+                true
+            }
+            Choice::Current => {
+                self.lowest = self.lowest.min(pn);
+                self.highest_previous.is_none_or(|highest| highest < pn)
+            }
+            Choice::Next => pn >= self.lowest,
+        };
+        match in_order {
+            true => Ok(()),
+            false => Err(TransportError::key_update("old keys after new ones")),
+        }
+    }
+
+    /// Makes the next keys the current ones, and derives those after them.
+    // RFC 9001 6.1 #3, RFC 9001 6.1 #4, RFC 9001 6.3 #4, RFC 9001 9.5 #3
+    fn update(&mut self, pn: u64, now: Instant, pto: Duration) -> Result<(), KeyError> {
+        swap(&mut self.previous, &mut self.current);
+        swap(&mut self.current, &mut self.next);
+        self.next_secret = self.next_secret.next(self.version);
+        self.next_secret.rekey(self.version, &mut self.next)?;
+        self.generation = self.generation.saturating_add(1);
+        self.lowest = pn;
+        self.highest_previous = None;
+        self.previous_until = Some(now.saturating_add(pto.saturating_mul(3)));
+        Ok(())
+    }
+}
+
+impl Tx {
+    fn update(&mut self) -> Result<(), KeyError> {
+        let secret = self.secret.next(self.version);
+        self.keys.rekey(self.version, &secret)?;
+        self.secret = secret;
+        self.generation = self.generation.saturating_add(1);
+        self.first = None;
+        self.acked = None;
+        Ok(())
+    }
+}
+
+const fn is_odd(generation: u64) -> bool {
+    generation & 1 != 0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The builder of packets: the only way to put a frame on the wire.
+//!
+//! It writes the header and the frames straight into the datagram, and remembers what it wrote as
+//! tokens and not as bytes.  The bytes of the STREAM frame that fills a packet are not copied at
+//! all: they are sealed from where they are retained.
+//!
+//! ```text
+//!  PacketBuilder --finish()--> Unsealed --seal(keys)--> Sealed
+//! ```
+
+#![forbid(unsafe_code)]
+
+use super::{
+    header::{
+        long_type_bits,
+        FIXED_BIT,
+        FORM_LONG,
+        KEY_PHASE,
+        SPIN_BIT, //
+    },
+    number,
+    protect, //
+};
+use crate::{
+    aead::{
+        HeaderKey,
+        KeyError,
+        PacketKey,
+        TAG_LEN, //
+    },
+    common::{
+        varint,
+        ConnectionId,
+        Level,
+        NoSpace,
+        RangeSet,
+        StreamId,
+        Token,
+        Tokens,
+        Version,
+        Writer, //
+    },
+    frame::{
+        encode_ack,
+        stream_type,
+        EcnCounts,
+        Frame,
+        FrameType, //
+    },
+};
+
+/// What goes into the header of a packet to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct OutHeader<'a> {
+    /// The level; 1-RTT has the short header.
+    pub level: Level,
+    /// The version of a long header.
+    pub version: Version,
+    /// Destination Connection ID.
+    pub dcid: &'a ConnectionId,
+    /// Source Connection ID of a long header.
+    pub scid: &'a ConnectionId,
+    /// The token of an Initial packet; a server has none (RFC 9000 17.2.2 #1).
+    pub token: &'a [u8],
+    /// The packet number.
+    pub pn: u64,
+    /// The largest packet number of the space that the peer has acknowledged.
+    pub largest_acked: Option<u64>,
+    /// The key phase of a short header.
+    pub key_phase: bool,
+    /// The spin bit of a short header.
+    pub spin: bool,
+    /// The fixed bit; cleared only towards a peer that accepts it (RFC 9287).
+    pub fixed_bit: bool,
+}
+
+/// Where the bytes of a STREAM or CRYPTO frame come from.
+pub trait StreamSource {
+    /// Copies the bytes from `offset` of the stream on into `out`, which they fill.
+    fn copy(&self, offset: u64, out: &mut [u8]);
+
+    /// True when `len` bytes from `offset` on lie in so few pieces that they can be sealed from
+    /// where they are.
+    fn in_place(&self, offset: u64, len: usize) -> bool {
+        let _ = (offset, len);
+        false
+    }
+}
+
+/// Bytes of a stream that are not in the packet yet: they are handed to [`Unsealed::seal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The stream.
+    pub id: StreamId,
+    /// Offset of the first byte.
+    pub offset: u64,
+    /// Number of bytes.
+    pub len: usize,
+}
+
+/// A packet to which frames can be added.
+#[derive(Debug)]
+pub struct PacketBuilder<'a> {
+    writer: Writer<'a>,
+    facts: Facts,
+}
+
+/// What is known of a packet besides its bytes.
+#[derive(Debug)]
+struct Facts {
+    level: Level,
+    pn: u64,
+    pn_offset: usize,
+    header_len: usize,
+    /// Where the length of a long header goes, and in how many bytes.
+    length: Option<(usize, usize)>,
+    tail: Option<Tail>,
+    tokens: Tokens,
+    ack_eliciting: bool,
+    in_flight: bool,
+}
+
+impl<'a> PacketBuilder<'a> {
+    /// Starts a packet in `buffer`, all of which it may fill, with room for the tag set aside.
+    ///
+    /// Returns `None` when there is no room for a header and a frame, or when the packet number
+    /// is too far from the last acknowledged one to be written.
+    pub fn new(buffer: &'a mut [u8], header: &OutHeader<'_>) -> Option<Self> {
+        let mut writer = Writer::with_reserve(buffer, TAG_LEN);
+        let facts = write_header(&mut writer, header)?;
+        (writer.remaining() >= MIN_PROTECTED).then_some(Self { writer, facts })
+    }
+
+    /// The level of the packet.
+    pub fn level(&self) -> Level {
+        self.facts.level
+    }
+
+    /// The packet number.
+    pub fn pn(&self) -> u64 {
+        self.facts.pn
+    }
+
+    /// Payload bytes still free.
+    pub fn remaining(&self) -> usize {
+        let tail = self.facts.tail.map_or(0, |tail| tail.len);
+        self.writer.remaining().saturating_sub(tail)
+    }
+
+    /// True when there is no frame yet.
+    pub fn is_empty(&self) -> bool {
+        self.facts.tail.is_none() && self.writer.position() == self.facts.header_len
+    }
+
+    /// True when a frame asks for an acknowledgement.
+    pub fn ack_eliciting(&self) -> bool {
+        self.facts.ack_eliciting
+    }
+
+    /// The length of the packet as it is now, with its tag.
+    pub fn len(&self) -> usize {
+        let tail = self.facts.tail.map_or(0, |tail| tail.len);
+        self.writer
+            .position()
+            .saturating_add(tail)
+            .saturating_add(TAG_LEN)
+    }
+
+    /// Writes a frame and remembers `token` for it.  Returns false and changes nothing when it
+    /// does not fit or may not be in a packet of this level.
+    #[must_use]
+    pub fn write_frame(&mut self, frame: &Frame<'_>, token: Option<Token>) -> bool {
+        // RFC 9000 12.5 #5
+        let written = frame.allowed_in(self.facts.level)
+            && self.remember(token, |writer| frame.encode(writer).ok());
+        if written {
+            self.facts.ack_eliciting |= frame.is_ack_eliciting();
+            self.facts.in_flight |= frame.is_in_flight();
+        }
+        written
+    }
+
+    /// Writes an ACK frame with as many ranges as fit, and remembers it.  Returns false and
+    /// changes nothing when not even the largest range fits.
+    #[must_use]
+    pub fn write_ack(&mut self, ranges: &RangeSet, delay: u64, ecn: Option<EcnCounts>) -> bool {
+        let (Some(largest), None) = (ranges.max(), self.facts.tail) else {
+            return false;
+        };
+        self.remember(Some(Token::Ack { largest }), |writer| {
+            encode_ack(ranges, delay, ecn, writer).ok()?;
+            Some(())
+        })
+    }
+
+    /// Writes as much as fits of `len` bytes of a stream, and its end when `fin` is set and all
+    /// bytes fit.  Returns how many bytes were written, or `None` when not even one (or an empty
+    /// frame with the end) fits.
+    ///
+    /// Bytes that fill the packet are left to be sealed from where they are.
+    pub fn write_stream(
+        &mut self,
+        id: StreamId,
+        offset: u64,
+        len: usize,
+        fin: bool,
+        source: &dyn StreamSource,
+    ) -> Option<usize> {
+        let room = self.remaining();
+        let fixed = varint::size(stream_type(offset, fin, true))
+            .saturating_add(varint::size(id.raw()))
+            .saturating_add(if offset == 0 { 0 } else { varint::size(offset) });
+        let without_len = room.checked_sub(fixed)?;
+        // Bytes that reach the end of the packet need no length.
+        let fills = len >= without_len && without_len > 0;
+        let count = if fills {
+            without_len
+        } else {
+            len.min(data_room(without_len)?)
+        };
+        if count == 0 && len > 0 {
+            return None;
+        }
+        let fin = fin && count == len;
+        if count == 0 && !fin {
+            return None;
+        }
+        let tail = fills && source.in_place(offset, count);
+        let token = Token::Stream {
+            id,
+            off: offset,
+            len: u32::try_from(count).ok()?,
+            fin,
+        };
+        let written = self.remember(Some(token), |writer| {
+            writer.put_varint(stream_type(offset, fin, !fills)).ok()?;
+            writer.put_varint(id.raw()).ok()?;
+            if offset != 0 {
+                writer.put_varint(offset).ok()?;
+            }
+            if !fills {
+                // CAST: a length fits into 64 bits.
+                writer.put_varint(count as u64).ok()?;
+            }
+            if !tail {
+                source.copy(offset, writer.reserve(count).ok()?);
+            }
+            Some(())
+        });
+        if !written {
+            return None;
+        }
+        if tail {
+            self.facts.tail = Some(Tail {
+                id,
+                offset,
+                len: count,
+            });
+        }
+        self.facts.ack_eliciting = true;
+        self.facts.in_flight = true;
+        Some(count)
+    }
+
+    /// Writes as much as fits of `len` bytes of the handshake.  Returns how many, or `None` when
+    /// not even one fits.
+    pub fn write_crypto(
+        &mut self,
+        offset: u64,
+        len: usize,
+        source: &dyn StreamSource,
+    ) -> Option<usize> {
+        let fixed = varint::size(FrameType::CRYPTO).saturating_add(varint::size(offset));
+        let count = len.min(data_room(self.remaining().checked_sub(fixed)?)?);
+        if count == 0 {
+            return None;
+        }
+        let token = Token::Crypto {
+            off: offset,
+            len: u32::try_from(count).ok()?,
+        };
+        let written = self.remember(Some(token), |writer| {
+            writer.put_varint(FrameType::CRYPTO).ok()?;
+            writer.put_varint(offset).ok()?;
+            // CAST: a length fits into 64 bits.
+            writer.put_varint(count as u64).ok()?;
+            source.copy(offset, writer.reserve(count).ok()?);
+            Some(())
+        });
+        if !written {
+            return None;
+        }
+        self.facts.ack_eliciting = true;
+        self.facts.in_flight = true;
+        Some(count)
+    }
+
+    /// Adds PADDING until the packet with its tag has `len` bytes, or as many as fit.
+    // RFC 9000 14.1 #1, RFC 9000 14.1 #2
+    pub fn pad_to(&mut self, len: usize) {
+        let missing = len.saturating_sub(self.len()).min(self.remaining());
+        if missing > 0 && self.writer.put_fill(0, missing).is_ok() {
+            self.facts.in_flight = true;
+        }
+    }
+
+    /// Ends adding frames.
+    ///
+    /// Pads to what header protection samples, and to one byte more, so that no packet is shorter
+    /// than a stateless reset for it could be.
+    // RFC 9000 10.3 #4, RFC 9001 5.4.2 #1
+    pub fn finish(mut self) -> Unsealed<'a> {
+        let facts = &self.facts;
+        let number_len = facts.header_len.saturating_sub(facts.pn_offset);
+        let payload = self
+            .len()
+            .saturating_sub(TAG_LEN)
+            .saturating_sub(facts.header_len);
+        let missing = MIN_PROTECTED.saturating_sub(number_len.saturating_add(payload));
+        self.pad_to(self.len().saturating_add(missing));
+        Unsealed {
+            len: self.len(),
+            inline_end: self.writer.position(),
+            buffer: self.writer.into_parts().0,
+            facts: self.facts,
+        }
+    }
+
+    /// Runs `put` and remembers `token`; undoes everything when either fails.
+    fn remember(
+        &mut self,
+        token: Option<Token>,
+        put: impl FnOnce(&mut Writer<'_>) -> Option<()>,
+    ) -> bool {
+        let start = self.writer.position();
+        if self.facts.tail.is_some() {
+            return false;
+        }
+        if token.is_some() && self.facts.tokens.try_reserve_one().is_err() {
+            return false;
+        }
+        if put(&mut self.writer).is_none() {
+            self.writer.rewind(start);
+            return false;
+        }
+        token.is_none_or(|token| self.facts.tokens.try_push(token).is_ok())
+    }
+}
+
+/// A packet with all its frames, to be sealed.
+#[derive(Debug)]
+pub struct Unsealed<'a> {
+    buffer: &'a mut [u8],
+    inline_end: usize,
+    len: usize,
+    facts: Facts,
+}
+
+impl Unsealed<'_> {
+    /// The bytes of a stream that go to the end of the packet, to be handed to
+    /// [`Unsealed::seal`] in order.
+    pub fn tail(&self) -> Option<Tail> {
+        self.facts.tail
+    }
+
+    /// The length of the packet with its tag.
+    pub fn packet_len(&self) -> usize {
+        self.len
+    }
+
+    /// Seals the payload and protects the header.
+    ///
+    /// `tail` holds the bytes that [`Unsealed::tail`] asked for.  The key decides the context:
+    /// those of this stack may be used in any.
+    pub fn seal(
+        self,
+        packet: &mut PacketKey,
+        header: &HeaderKey,
+        tail: &[&[u8]],
+    ) -> Result<Sealed, KeyError> {
+        let facts = self.facts;
+        let wanted = facts.tail.map_or(0, |tail| tail.len);
+        let given = tail.iter().map(|segment| segment.len());
+        if given.fold(0, usize::saturating_add) != wanted {
+            return Err(KeyError::Invalid);
+        }
+        if let Some((at, size)) = facts.length {
+            // CAST: a length fits into 64 bits.
+            let length = self.len.saturating_sub(facts.pn_offset) as u64;
+            let field = self.buffer.get_mut(at..).ok_or(KeyError::Invalid)?;
+            Writer::new(field)
+                .put_varint_sized(length, size)
+                .map_err(|NoSpace| KeyError::Invalid)?;
+        }
+        let len = packet.seal(
+            facts.pn,
+            self.buffer,
+            facts.header_len,
+            self.inline_end,
+            tail,
+        )?;
+        protect::mask(self.buffer, facts.pn_offset, header)?;
+        Ok(Sealed {
+            level: facts.level,
+            pn: facts.pn,
+            len,
+            tokens: facts.tokens,
+            ack_eliciting: facts.ack_eliciting,
+            in_flight: facts.in_flight,
+        })
+    }
+}
+
+/// A packet that is ready to be sent, as far as its sender has to remember it.
+#[derive(Debug)]
+#[must_use]
+pub struct Sealed {
+    /// The level.
+    pub level: Level,
+    /// The packet number.
+    pub pn: u64,
+    /// Bytes with the tag.
+    pub len: usize,
+    /// What the frames were.
+    pub tokens: Tokens,
+    /// The packet asks for an acknowledgement.
+    pub ack_eliciting: bool,
+    /// The packet counts for congestion control.
+    pub in_flight: bool,
+}
+
+// RFC 9000 17.2 #8, RFC 9000 17.3.1 #2: the reserved bits are left zero.
+fn write_header(writer: &mut Writer<'_>, header: &OutHeader<'_>) -> Option<Facts> {
+    let number_len = number::encoded_len(header.pn, header.largest_acked)?;
+    // CAST: 0 to 3.
+    let mut first = number_len.checked_sub(1)? as u8;
+    if header.fixed_bit {
+        first |= FIXED_BIT;
+    }
+    let length = match header.level {
+        Level::App => {
+            first |= if header.spin { SPIN_BIT } else { 0 };
+            first |= if header.key_phase { KEY_PHASE } else { 0 };
+            writer.put_u8(first).ok()?;
+            writer.put_bytes(header.dcid.as_slice()).ok()?;
+            None
+        }
+        level => {
+            first |= FORM_LONG | long_type_bits(header.version, level);
+            Some(write_long(writer, first, header)?)
+        }
+    };
+    let pn_offset = writer.position();
+    let number = header.pn.to_be_bytes();
+    let number = number.get(number.len().checked_sub(number_len)?..)?;
+    writer.put_bytes(number).ok()?;
+    Some(Facts {
+        level: header.level,
+        pn: header.pn,
+        pn_offset,
+        header_len: writer.position(),
+        length,
+        tail: None,
+        tokens: Tokens::new(),
+        ack_eliciting: false,
+        in_flight: false,
+    })
+}
+
+/// Writes a long header up to the packet number; returns where the length goes and its size.
+fn write_long(
+    writer: &mut Writer<'_>,
+    first: u8,
+    header: &OutHeader<'_>,
+) -> Option<(usize, usize)> {
+    writer.put_u8(first).ok()?;
+    writer.put_u32(header.version.0).ok()?;
+    for id in [header.dcid, header.scid] {
+        // CAST: at most 20.  RFC 9000 17.2 #2, RFC 9000 17.2 #5
+        writer.put_u8(id.len() as u8).ok()?;
+        writer.put_bytes(id.as_slice()).ok()?;
+    }
+    if header.level == Level::Initial {
+        writer.put_varint_bytes(header.token).ok()?;
+    }
+    // The length is not known yet, but whether two bytes are enough for it is.
+    let size = if writer.remaining() < 1 << 13 { 2 } else { 4 };
+    let at = writer.position();
+    writer.put_fill(0, size).ok()?;
+    Some((at, size))
+}
+
+/// How many bytes fit into `room` behind their own length.
+fn data_room(room: usize) -> Option<usize> {
+    let least = |prefix: usize| room.checked_sub(prefix);
+    match room {
+        0 => None,
+        1..=64 => least(1).map(|len| len.min(63)),
+        65..=16_385 => least(2).map(|len| len.min(16_383)),
+        _ => least(4),
+    }
+}
+
+/// The least number of bytes of packet number and payload: the sample of header protection takes
+/// 16 bytes from the fifth on and the tag is 16 bytes, so four would do; with five a packet is 22
+/// bytes longer than its connection id, as is any stateless reset.
+const MIN_PROTECTED: usize = 5;
+
+#[cfg(test)]
+mod tests;

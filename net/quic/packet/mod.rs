@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets (RFC 9000 section 17, RFC 9369): headers, packet numbers, protection, the builder that
+//! is the only way to put a frame into a packet, and what is answered without a connection.
+
+#![forbid(unsafe_code)]
+
+pub mod builder;
+pub mod header;
+pub mod number;
+pub mod protect;
+pub mod replay;
+pub mod stateless;
+pub mod token;
+
+pub use builder::{
+    OutHeader,
+    PacketBuilder,
+    Sealed,
+    StreamSource,
+    Tail,
+    Unsealed, //
+};
+pub use header::{
+    HeaderError,
+    Packet,
+    Protected,
+    Retry,
+    UnknownVersion,
+    VersionNegotiation, //
+};
+pub use protect::{
+    open,
+    OpenError,
+    Opened, //
+};
+
+/// The smallest datagram size every path must carry (RFC 9000 section 14).
+pub const MIN_DATAGRAM: usize = 1200;
