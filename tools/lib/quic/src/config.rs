@@ -222,7 +222,10 @@ impl SocketConfig {
     /// `struct quic_config` for `setsockopt`.
     pub(crate) fn encode(&self) -> [u8; 28] {
         let mut out = Writer::<28>::default();
-        out.put(0, &self.version.map_or(0, |version| version.0).to_ne_bytes());
+        out.put(
+            0,
+            &self.version.map_or(0, |version| version.0).to_ne_bytes(),
+        );
         out.put(4, &micros(self.plpmtud_probe_interval).to_ne_bytes());
         out.put(8, &micros(self.initial_rtt).to_ne_bytes());
         // Zero asks for no change, so Reno, being zero, can only be had by leaving the default.

@@ -122,7 +122,9 @@ impl Connection {
     pub fn accept_stream_timeout(&self, timeout: Option<Duration>) -> Result<PeerStream> {
         let what = "waiting for the peer to open a stream";
         let deadline = deadline(timeout);
-        let id = self.shared.wait(deadline, what, |inbox| inbox.accept().map(Ok))?;
+        let id = self
+            .shared
+            .wait(deadline, what, |inbox| inbox.accept().map(Ok))?;
         Ok(PeerStream::new(&self.shared, id))
     }
 
@@ -279,9 +281,7 @@ impl Shared {
         loop {
             let slice = Instant::now().checked_add(DELIVERY_POLL);
             let next = [slice, end].into_iter().flatten().min();
-            let delivered = self.wait(next, what, |inbox| {
-                inbox.is_delivered(id).then_some(Ok(()))
-            });
+            let delivered = self.wait(next, what, |inbox| inbox.is_delivered(id).then_some(Ok(())));
             match delivered {
                 Err(Error::Timeout(_)) => {}
                 other => return other,
@@ -337,7 +337,9 @@ impl RecvStream {
                 return Ok(out);
             }
             if out.len().saturating_add(len) > limit {
-                return Err(Error::Config(format!("the stream is longer than {limit} bytes")));
+                return Err(Error::Config(format!(
+                    "the stream is longer than {limit} bytes"
+                )));
             }
             out.extend_from_slice(chunk.get(..len).unwrap_or_default());
         }

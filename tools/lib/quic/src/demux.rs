@@ -243,13 +243,7 @@ impl Demux {
     }
 
     /// Sorts the outcome of a turn in and steps down. Returns whether to pause before the next.
-    fn end_turn(
-        &self,
-        state: &mut State,
-        source: &dyn Source,
-        turn: &Turn,
-        bytes: &[u8],
-    ) -> bool {
+    fn end_turn(&self, state: &mut State, source: &dyn Source, turn: &Turn, bytes: &[u8]) -> bool {
         state.leading = false;
         match turn {
             Turn::Item(received) => state.inbox.on_item(received, bytes),
@@ -314,10 +308,12 @@ fn take_turn(
     };
     match result {
         Ok(received) => Turn::Item(received),
-        Err(err) if err.kind() == io::ErrorKind::WouldBlock => match source.wait_readable(timeout) {
-            Ok(_) => Turn::Nothing,
-            Err(err) => Turn::Failed(err),
-        },
+        Err(err) if err.kind() == io::ErrorKind::WouldBlock => {
+            match source.wait_readable(timeout) {
+                Ok(_) => Turn::Nothing,
+                Err(err) => Turn::Failed(err),
+            }
+        }
         Err(err) => Turn::Failed(err),
     }
 }

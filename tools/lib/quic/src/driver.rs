@@ -211,8 +211,12 @@ pub(crate) fn establish(
     })?;
     let config = socket.config().map_err(io_error("reading the version"))?;
     let info = ConnectionInfo {
-        local: socket.local_addr().map_err(io_error("reading the local address"))?,
-        peer: socket.peer_addr().map_err(io_error("reading the peer's address"))?,
+        local: socket
+            .local_addr()
+            .map_err(io_error("reading the local address"))?,
+        peer: socket
+            .peer_addr()
+            .map_err(io_error("reading the peer's address"))?,
         handshake_time,
         alpn: alpn.map(|name| String::from_utf8_lossy(&name).into_owned()),
         cipher,
@@ -242,9 +246,9 @@ pub(crate) fn establish(
 /// The error of opening a socket.
 pub(crate) fn open_error(err: io::Error) -> Error {
     match err.raw_os_error() {
-        Some(
-            libc::EPROTONOSUPPORT | libc::ESOCKTNOSUPPORT | libc::EAFNOSUPPORT | libc::EINVAL,
-        ) => Error::Unavailable(err),
+        Some(libc::EPROTONOSUPPORT | libc::ESOCKTNOSUPPORT | libc::EAFNOSUPPORT | libc::EINVAL) => {
+            Error::Unavailable(err)
+        }
         _ => Error::Io("opening a QUIC socket", err),
     }
 }

@@ -239,9 +239,7 @@ impl Incoming {
 
 fn bind_one(addr: &SocketAddr, config: &Inner) -> Result<Socket> {
     let socket = Socket::open(addr).map_err(driver::open_error)?;
-    socket
-        .bind(addr)
-        .map_err(|err| bind_error(addr, err))?;
+    socket.bind(addr).map_err(|err| bind_error(addr, err))?;
     config.settings.apply(&socket)?;
     socket
         .listen(config.backlog)

@@ -225,18 +225,14 @@ impl Socket {
 
     /// Stores what [`Self::shutdown`] or closing the descriptor tells the peer.
     pub(crate) fn set_close(&self, code: u32, phrase: &str) -> io::Result<()> {
-        self.set(
-            opt::CONNECTION_CLOSE,
-            &uapi::connection_close(code, phrase),
-        )
+        self.set(opt::CONNECTION_CLOSE, &uapi::connection_close(code, phrase))
     }
 
     /// How the connection ended. All zero while it has not.
     pub(crate) fn close_reason(&self) -> io::Result<CloseReason> {
         let mut value = [0; 72];
         let len = self.get(opt::CONNECTION_CLOSE, &mut value)?;
-        let (code, frame, phrase) =
-            uapi::read_connection_close(value.get(..len).unwrap_or(&value));
+        let (code, frame, phrase) = uapi::read_connection_close(value.get(..len).unwrap_or(&value));
         Ok(CloseReason {
             code,
             frame,

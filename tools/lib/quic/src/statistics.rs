@@ -99,7 +99,9 @@ impl Connection {
         match sock::getsockopt(socket, SOL_QUIC, INFO, &mut value) {
             Ok(len) => Ok(Some(Statistics::decode(value.get(..len).unwrap_or(&value)))),
             Err(err) if err.raw_os_error() == Some(libc::ENOPROTOOPT) => Ok(None),
-            Err(err) => Err(self.shared.explain("reading the connection's counters", err)),
+            Err(err) => Err(self
+                .shared
+                .explain("reading the connection's counters", err)),
         }
     }
 }
@@ -122,7 +124,10 @@ mod tests {
         assert_eq!((got.key_phase, got.mtu, got.streams_open), (8, 16, 20));
         assert_eq!(got.smoothed_rtt, Duration::from_micros(24));
         assert_eq!(got.latest_rtt, Duration::from_micros(36));
-        assert_eq!((got.congestion_window, got.slow_start_threshold), (40, Some(48)));
+        assert_eq!(
+            (got.congestion_window, got.slow_start_threshold),
+            (40, Some(48))
+        );
         assert_eq!((got.packets_sent, got.packets_received), (80, 88));
         assert_eq!((got.packets_lost, got.packets_spuriously_lost), (96, 104));
         assert_eq!((got.frames_retransmitted, got.bytes_lost), (112, 120));

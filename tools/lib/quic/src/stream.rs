@@ -107,13 +107,16 @@ impl SendStream {
     pub fn reset(&mut self, code: u32) -> Result<()> {
         self.ended = true;
         self.shared.demux.sending_was_reset(self.id);
-        self.shared.socket.reset_stream(self.id.0, code).or_else(|err| {
-            match err.raw_os_error() {
-                // The peer had acknowledged everything already.
-                Some(libc::EINVAL | libc::ENOSTR) => Ok(()),
-                _ => Err(self.shared.explain("resetting a stream", err)),
-            }
-        })
+        self.shared
+            .socket
+            .reset_stream(self.id.0, code)
+            .or_else(|err| {
+                match err.raw_os_error() {
+                    // The peer had acknowledged everything already.
+                    Some(libc::EINVAL | libc::ENOSTR) => Ok(()),
+                    _ => Err(self.shared.explain("resetting a stream", err)),
+                }
+            })
     }
 
     /// After [`Self::finish`]: waits until the peer has acknowledged every byte.
@@ -197,13 +200,16 @@ impl RecvStream {
         if !self.shared.demux.forget(self.id) {
             return Ok(());
         }
-        self.shared.socket.stop_sending(self.id.0, code).or_else(|err| {
-            match err.raw_os_error() {
-                // Everything has arrived already, or the peer has reset the stream.
-                Some(libc::EINVAL | libc::ENOSTR | libc::EAGAIN) => Ok(()),
-                _ => Err(self.shared.explain("stopping a stream", err)),
-            }
-        })
+        self.shared
+            .socket
+            .stop_sending(self.id.0, code)
+            .or_else(|err| {
+                match err.raw_os_error() {
+                    // Everything has arrived already, or the peer has reset the stream.
+                    Some(libc::EINVAL | libc::ENOSTR | libc::EAGAIN) => Ok(()),
+                    _ => Err(self.shared.explain("stopping a stream", err)),
+                }
+            })
     }
 }
 

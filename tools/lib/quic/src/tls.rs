@@ -285,16 +285,17 @@ fn prepare(session: &mut Session, priority: &str, settings: &Settings) -> Result
 
 /// The priority string with these ciphers.
 pub(crate) fn priority(ciphers: &[Cipher]) -> String {
-    let list: String = ciphers
+    let list = ciphers
         .iter()
-        .map(|cipher| format!(":+{}", cipher.name()))
-        .collect();
+        .fold(String::new(), |list, cipher| list + ":+" + cipher.name());
     PRIORITY.replace("{}", &list)
 }
 
 /// A host name or an address. Addresses may be in brackets, names may end in a dot.
 fn parse_name(name: &str) -> Result<PeerName> {
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    let bare = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
     if let Ok(ip) = bare.unwrap_or(name).parse::<IpAddr>() {
         return Ok(PeerName::Ip(ip));
     }
@@ -329,7 +330,9 @@ fn load_key(cred: &mut CertificateCredentials, chain: &Path, key: &Path) -> Resu
     readable(key)?;
     cred.add_key(chain, key).map_err(|code| {
         let (chain, key, why) = (chain.display(), key.display(), code.text());
-        Error::Config(format!("cannot use certificate {chain} with key {key}: {why}"))
+        Error::Config(format!(
+            "cannot use certificate {chain} with key {key}: {why}"
+        ))
     })
 }
 
@@ -337,7 +340,10 @@ fn load_key(cred: &mut CertificateCredentials, chain: &Path, key: &Path) -> Resu
 fn readable(file: &Path) -> Result<()> {
     match std::fs::File::open(file) {
         Ok(_) => Ok(()),
-        Err(err) => Err(Error::Config(format!("cannot read {}: {err}", file.display()))),
+        Err(err) => Err(Error::Config(format!(
+            "cannot read {}: {err}",
+            file.display()
+        ))),
     }
 }
 

@@ -67,31 +67,42 @@ fn c_programs_run_handshakes_in_steps() {
 #[test]
 fn the_library_has_its_soname_and_exports_the_c_interface_only() {
     let library = library_folder().join("libquic.so");
-    let dynamic = Command::new("readelf").arg("-dW").arg(&library).output().unwrap();
+    let dynamic = Command::new("readelf")
+        .arg("-dW")
+        .arg(&library)
+        .output()
+        .unwrap();
     let dynamic = String::from_utf8_lossy(&dynamic.stdout).into_owned();
     assert!(dynamic.contains("soname: [libquic.so.1]"), "{dynamic}");
-    let symbols = Command::new("nm").args(["-D", "--defined-only"]).arg(&library).output().unwrap();
+    let symbols = Command::new("nm")
+        .args(["-D", "--defined-only"])
+        .arg(&library)
+        .output()
+        .unwrap();
     let symbols = String::from_utf8_lossy(&symbols.stdout).into_owned();
     let mut names: Vec<&str> = symbols
         .lines()
         .filter_map(|line| line.split_whitespace().nth(2))
         .collect();
     names.sort_unstable();
-    assert_eq!(names, [
-        "quic_client_handshake",
-        "quic_handshake",
-        "quic_handshake_deinit",
-        "quic_handshake_init",
-        "quic_handshake_step",
-        "quic_last_error",
-        "quic_recvmsg",
-        "quic_sendmsg",
-        "quic_server_handshake",
-        "quic_session_get_alpn",
-        "quic_session_get_data",
-        "quic_session_set_alpn",
-        "quic_session_set_data",
-        "quic_set_log_func",
-        "quic_set_log_level",
-    ]);
+    assert_eq!(
+        names,
+        [
+            "quic_client_handshake",
+            "quic_handshake",
+            "quic_handshake_deinit",
+            "quic_handshake_init",
+            "quic_handshake_step",
+            "quic_last_error",
+            "quic_recvmsg",
+            "quic_sendmsg",
+            "quic_server_handshake",
+            "quic_session_get_alpn",
+            "quic_session_get_data",
+            "quic_session_set_alpn",
+            "quic_session_set_data",
+            "quic_set_log_func",
+            "quic_set_log_level",
+        ]
+    );
 }

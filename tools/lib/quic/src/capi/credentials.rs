@@ -91,8 +91,15 @@ impl<T> Cache<T> {
         Cache(Mutex::default())
     }
 
-    fn get(&self, files: Vec<PathBuf>, make: impl FnOnce(&[PathBuf]) -> Result<T>) -> Result<Arc<T>> {
-        let stamped = files.iter().map(|file| (file.clone(), stamp(file))).collect();
+    fn get(
+        &self,
+        files: Vec<PathBuf>,
+        make: impl FnOnce(&[PathBuf]) -> Result<T>,
+    ) -> Result<Arc<T>> {
+        let stamped = files
+            .iter()
+            .map(|file| (file.clone(), stamp(file)))
+            .collect();
         let key = Key(stamped);
         // Held while reading, so that threads that start together do not all read.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,7 +124,13 @@ impl Key {
 
 fn stamp(file: &Path) -> Stamp {
     let data = fs::metadata(file).ok()?;
-    Some((data.dev(), data.ino(), data.size(), data.ctime(), data.ctime_nsec()))
+    Some((
+        data.dev(),
+        data.ino(),
+        data.size(),
+        data.ctime(),
+        data.ctime_nsec(),
+    ))
 }
 
 fn path(text: &CStr) -> PathBuf {

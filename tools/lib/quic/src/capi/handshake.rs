@@ -98,7 +98,10 @@ pub(super) fn setup(socket: &Socket, session: SessionRef<'_>) -> Setup {
 pub(super) fn set_alpn(session: SessionRef<'_>, list: &[u8]) -> Result<()> {
     let names: Vec<&[u8]> = split_alpns(list)?;
     session.set_alpn(&names).map_err(|code| {
-        Error::Config(format!("cannot set the application protocols: {}", code.text()))
+        Error::Config(format!(
+            "cannot set the application protocols: {}",
+            code.text()
+        ))
     })
 }
 
@@ -125,7 +128,9 @@ fn settings(alpns: Option<&CStr>) -> Result<Settings> {
     let mut settings = Settings::default();
     if let Some(list) = alpns {
         for name in split_alpns(list.to_bytes())? {
-            settings.alpn.push(String::from_utf8_lossy(name).into_owned());
+            settings
+                .alpn
+                .push(String::from_utf8_lossy(name).into_owned());
         }
     }
     Ok(settings)
@@ -144,7 +149,9 @@ fn split_alpns(list: &[u8]) -> Result<Vec<&[u8]>> {
         .collect();
     match names.len() {
         1..=MOST_ALPNS => Ok(names),
-        _ => Err(Error::Config(format!("there must be 1 to {MOST_ALPNS} application protocols"))),
+        _ => Err(Error::Config(format!(
+            "there must be 1 to {MOST_ALPNS} application protocols"
+        ))),
     }
 }
 

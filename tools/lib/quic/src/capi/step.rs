@@ -171,7 +171,10 @@ impl Context {
         let (Some(level), 0) = (level, step.msg.msg_flags & cut) else {
             return Err(os_error(what, libc::EBADMSG));
         };
-        let bytes = step.data.get(..len).ok_or_else(|| os_error(what, libc::EINVAL))?;
+        let bytes = step
+            .data
+            .get(..len)
+            .ok_or_else(|| os_error(what, libc::EINVAL))?;
         self.machine.on_received(session, level, bytes)?;
         Ok(Progress::Next)
     }
@@ -229,7 +232,7 @@ impl PinnedStep {
         self.msg.msg_iov = &mut self.iov;
         self.msg.msg_iovlen = 1;
         self.msg.msg_control = self.control.0.as_mut_ptr().cast();
-        self.msg.msg_controllen = CONTROL_LEN as _;
+        self.msg.msg_controllen = CONTROL_LEN;
         self.public.op = op;
         self.public.msg = &mut self.msg;
         self.public.flags = flags;
@@ -239,7 +242,7 @@ impl PinnedStep {
 
     /// The level in the control message that the caller has received.
     fn received_level(&self) -> Option<Level> {
-        let len = CONTROL_LEN.min(self.msg.msg_controllen as usize);
+        let len = CONTROL_LEN.min(self.msg.msg_controllen);
         let bytes = self.control.0.get(..len)?;
         sock::handshake_level(bytes).and_then(Level::from_u8)
     }

@@ -37,7 +37,13 @@ impl Queue {
     fn data(&self, id: i64, bytes: &[u8], fin: bool) {
         let flags = if fin { MSG_QUIC_STREAM_FIN } else { 0 };
         let stream = Some((id, flags));
-        self.push(Received { stream, ..Received::default() }, bytes);
+        self.push(
+            Received {
+                stream,
+                ..Received::default()
+            },
+            bytes,
+        );
     }
 
     fn update(&self, id: i64, state: u8, code: u32) {
@@ -47,7 +53,13 @@ impl Queue {
         event.put(9, &[state]);
         event.put(13, &code.to_ne_bytes());
         let flags = MSG_QUIC_NOTIFICATION;
-        self.push(Received { flags, ..Received::default() }, &event.0);
+        self.push(
+            Received {
+                flags,
+                ..Received::default()
+            },
+            &event.0,
+        );
     }
 
     fn close(&self) {
@@ -110,7 +122,9 @@ fn soon() -> Option<Instant> {
 }
 
 fn accept(demux: &Demux, queue: &Queue) -> Result<i64> {
-    demux.wait(queue, soon(), "accept", |inbox| inbox.accept().map(|id| Ok(id.0)))
+    demux.wait(queue, soon(), "accept", |inbox| {
+        inbox.accept().map(|id| Ok(id.0))
+    })
 }
 
 fn read(demux: &Demux, queue: &Queue, id: i64, room: usize) -> Result<Vec<u8>> {
@@ -195,7 +209,10 @@ fn at_the_limit_only_events_and_the_readers_own_data_are_received() {
     // 1000 bytes of stream 4 wait: the head of the queue is for stream 0, which may have it.
     assert_eq!(read(&demux, &queue, 0, 600).unwrap(), [3; 600]);
     // The head is for stream 4: a reader of stream 0 has to wait, and takes nothing.
-    assert!(matches!(read(&demux, &queue, 0, 600), Err(Error::Timeout(_))));
+    assert!(matches!(
+        read(&demux, &queue, 0, 600),
+        Err(Error::Timeout(_))
+    ));
     assert_eq!(queue.len(), 2);
     assert_eq!(read(&demux, &queue, 4, 1000).unwrap(), [2; 1000]);
     assert_eq!(read(&demux, &queue, 4, 1000).unwrap(), [4; 600]);
@@ -207,9 +224,15 @@ fn empty_streams_count_towards_the_limit() {
     for nr in 0..1000 {
         queue.data(nr * 4 + 2, b"", true);
     }
-    assert!(read(&demux, &queue, 1, 10).is_ok(), "an unknown stream is at its end");
+    assert!(
+        read(&demux, &queue, 1, 10).is_ok(),
+        "an unknown stream is at its end"
+    );
     demux.opened(StreamId(1));
-    assert!(matches!(read(&demux, &queue, 1, 10), Err(Error::Timeout(_))));
+    assert!(matches!(
+        read(&demux, &queue, 1, 10),
+        Err(Error::Timeout(_))
+    ));
     assert!(queue.len() > 700, "{}", queue.len());
 }
 
@@ -233,7 +256,9 @@ fn acknowledgements_and_stops_are_seen_by_writers() {
     demux.sending_ends(one);
     demux.sending_ends(five);
     let delivered = |id| {
-        demux.wait(&queue, soon(), "ack", |inbox| inbox.is_delivered(id).then_some(Ok(())))
+        demux.wait(&queue, soon(), "ack", |inbox| {
+            inbox.is_delivered(id).then_some(Ok(()))
+        })
     };
     assert!(delivered(Some(one)).is_err());
     queue.update(1, stream_state::SEND_RECVD, 0);
@@ -262,10 +287,18 @@ fn old_datagrams_give_way() {
     let (demux, queue) = server(1 << 20);
     let flags = MSG_QUIC_DATAGRAM;
     for nr in 0..2000_u32 {
-        queue.push(Received { flags, ..Received::default() }, &nr.to_ne_bytes());
+        queue.push(
+            Received {
+                flags,
+                ..Received::default()
+            },
+            &nr.to_ne_bytes(),
+        );
     }
     assert!(accept(&demux, &queue).is_err());
-    let first = demux.wait(&queue, soon(), "datagram", |inbox| inbox.pop_datagram().map(Ok));
+    let first = demux.wait(&queue, soon(), "datagram", |inbox| {
+        inbox.pop_datagram().map(Ok)
+    });
     assert_eq!(first.unwrap(), 976_u32.to_ne_bytes());
 }
 
@@ -286,7 +319,9 @@ fn readers_in_many_threads_get_their_own_bytes_in_order() {
                     let (mut got, mut buf) = (Vec::new(), vec![0; room]);
                     let end = Some(Instant::now() + Duration::from_secs(30));
                     loop {
-                        let len = demux.read(&**queue, StreamId(nr * 4 + 1), &mut buf, end).unwrap();
+                        let len = demux
+                            .read(&**queue, StreamId(nr * 4 + 1), &mut buf, end)
+                            .unwrap();
                         if len == 0 {
                             return got;
                         }

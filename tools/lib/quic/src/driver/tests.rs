@@ -86,7 +86,10 @@ impl Scene {
             .collect();
         let server_tls =
             ServerTls::new(&certificates, self.psks, &self.auth, &self.server.ciphers).unwrap();
-        let client = client_tls.unwrap().session(Some(self.name), &self.client).unwrap();
+        let client = client_tls
+            .unwrap()
+            .session(Some(self.name), &self.client)
+            .unwrap();
         let server = server_tls.session(&self.server, Some(&[7; 64])).unwrap();
         let (client_end, server_end) = (Arc::new(self.ends.0), Arc::new(self.ends.1));
         let outcome = thread::scope(|scope| {
@@ -140,7 +143,10 @@ fn both_sides_end_with_the_same_secrets_parameters_and_protocol() {
     let ((mut client, mut server), (client_end, server_end)) = scene.succeeds();
     assert_eq!(client.session.as_ref().alpn().unwrap(), b"sample");
     assert_eq!(server.session.as_ref().alpn().unwrap(), b"sample");
-    assert_eq!(server.session.as_ref().server_name().unwrap(), "server.test");
+    assert_eq!(
+        server.session.as_ref().server_name().unwrap(),
+        "server.test"
+    );
     assert_eq!(client_end.peer_params().unwrap(), b"the server's");
     assert_eq!(server_end.peer_params().unwrap(), b"the client's");
     let (client_secrets, server_secrets) = (client_end.secrets(), server_end.secrets());
@@ -149,8 +155,14 @@ fn both_sides_end_with_the_same_secrets_parameters_and_protocol() {
     };
     // Handshake (2) and application (0), each time the sending direction first; the server
     // cannot read application data before the client's Finished.
-    assert_eq!(order(&client_secrets), [(2, true), (2, false), (0, true), (0, false)]);
-    assert_eq!(order(&server_secrets), [(2, true), (2, false), (0, true), (0, false)]);
+    assert_eq!(
+        order(&client_secrets),
+        [(2, true), (2, false), (0, true), (0, false)]
+    );
+    assert_eq!(
+        order(&server_secrets),
+        [(2, true), (2, false), (0, true), (0, false)]
+    );
     for secret in &client_secrets {
         let other = pipe::Secret {
             send: !secret.send,
@@ -199,13 +211,55 @@ fn addresses_are_verified_like_names() {
 fn a_bad_certificate_is_refused_with_its_reason_and_the_peer_learns_it() {
     use CertificateProblem::*;
     let cases: [(&str, &str, &str, CertificateProblem, Alert); 7] = [
-        ("server.pem", "ca.pem", "wrong.test", WrongName, Alert::BAD_CERTIFICATE),
-        ("server.pem", "ca.pem", "127.0.0.2", WrongName, Alert::BAD_CERTIFICATE),
-        ("server.pem", "ca.pem", "::2", WrongName, Alert::BAD_CERTIFICATE),
-        ("server.pem", "other-ca.pem", "server.test", UnknownIssuer, Alert::UNKNOWN_CA),
-        ("expired.pem", "ca.pem", "server.test", Expired, Alert::CERTIFICATE_EXPIRED),
-        ("future.pem", "ca.pem", "server.test", NotYetValid, Alert::CERTIFICATE_EXPIRED),
-        ("client.pem", "ca.pem", "client.test", WrongPurpose, Alert::BAD_CERTIFICATE),
+        (
+            "server.pem",
+            "ca.pem",
+            "wrong.test",
+            WrongName,
+            Alert::BAD_CERTIFICATE,
+        ),
+        (
+            "server.pem",
+            "ca.pem",
+            "127.0.0.2",
+            WrongName,
+            Alert::BAD_CERTIFICATE,
+        ),
+        (
+            "server.pem",
+            "ca.pem",
+            "::2",
+            WrongName,
+            Alert::BAD_CERTIFICATE,
+        ),
+        (
+            "server.pem",
+            "other-ca.pem",
+            "server.test",
+            UnknownIssuer,
+            Alert::UNKNOWN_CA,
+        ),
+        (
+            "expired.pem",
+            "ca.pem",
+            "server.test",
+            Expired,
+            Alert::CERTIFICATE_EXPIRED,
+        ),
+        (
+            "future.pem",
+            "ca.pem",
+            "server.test",
+            NotYetValid,
+            Alert::CERTIFICATE_EXPIRED,
+        ),
+        (
+            "client.pem",
+            "ca.pem",
+            "client.test",
+            WrongPurpose,
+            Alert::BAD_CERTIFICATE,
+        ),
     ];
     for (certificate, trust, name, problem, alert) in cases {
         let mut scene = Scene::new();
@@ -237,8 +291,16 @@ fn without_a_common_protocol_the_server_sends_no_application_protocol() {
     let mut scene = Scene::new();
     scene.server.alpn = vec!["other".into()];
     let (client, server) = scene.fails();
-    assert_eq!(peer_alert(&client), Some(Alert::NO_APPLICATION_PROTOCOL), "{client}");
-    assert_eq!(server.alert(), Some(Alert::NO_APPLICATION_PROTOCOL), "{server}");
+    assert_eq!(
+        peer_alert(&client),
+        Some(Alert::NO_APPLICATION_PROTOCOL),
+        "{client}"
+    );
+    assert_eq!(
+        server.alert(),
+        Some(Alert::NO_APPLICATION_PROTOCOL),
+        "{server}"
+    );
 }
 
 // RFC 9001 8.1 #3 test
@@ -247,8 +309,16 @@ fn a_client_whose_protocols_were_ignored_sends_no_application_protocol() {
     let mut scene = Scene::new();
     scene.server.alpn = Vec::new();
     let (client, server) = scene.fails();
-    assert_eq!(client.alert(), Some(Alert::NO_APPLICATION_PROTOCOL), "{client}");
-    assert_eq!(peer_alert(&server), Some(Alert::NO_APPLICATION_PROTOCOL), "{server}");
+    assert_eq!(
+        client.alert(),
+        Some(Alert::NO_APPLICATION_PROTOCOL),
+        "{client}"
+    );
+    assert_eq!(
+        peer_alert(&server),
+        Some(Alert::NO_APPLICATION_PROTOCOL),
+        "{server}"
+    );
 }
 
 #[test]
@@ -294,7 +364,11 @@ fn a_client_shows_its_certificate_when_asked() {
         (ClientAuth::Request(trust()), None, true),
         (ClientAuth::Require(trust()), None, false),
         (ClientAuth::Require(trust()), Some("server.pem"), false),
-        (ClientAuth::Require(Trust::File(data("other-ca.pem"))), Some("client.pem"), false),
+        (
+            ClientAuth::Require(Trust::File(data("other-ca.pem"))),
+            Some("client.pem"),
+            false,
+        ),
     ] {
         let text = format!("{auth:?} {key:?}");
         let mut scene = Scene::new();
@@ -304,7 +378,10 @@ fn a_client_shows_its_certificate_when_asked() {
         match server {
             Ok(mut server) => {
                 assert!(ok, "{text}");
-                assert_eq!(server.session.as_ref().has_peer_certificate(), key.is_some());
+                assert_eq!(
+                    server.session.as_ref().has_peer_certificate(),
+                    key.is_some()
+                );
             }
             Err(err) => {
                 assert!(!ok, "{text}: {err}");
@@ -317,7 +394,9 @@ fn a_client_shows_its_certificate_when_asked() {
 #[test]
 fn a_silent_peer_is_a_time_out() {
     let tls = ClientTls::with_trust(&Trust::InsecureNoVerification, None, &Cipher::ALL).unwrap();
-    let prepared = tls.session(Some("server.test"), &Settings::default()).unwrap();
+    let prepared = tls
+        .session(Some("server.test"), &Settings::default())
+        .unwrap();
     let (end, _other) = pipe::pair();
     let err = run(&Arc::new(end), prepared, Duration::from_millis(50)).unwrap_err();
     assert!(matches!(err, Error::Timeout(_)), "{err}");
@@ -327,11 +406,18 @@ fn a_silent_peer_is_a_time_out() {
 fn a_transport_error_of_either_side_is_reported_with_its_code() {
     for by_client in [true, false] {
         let mut scene = Scene::new();
-        let end = if by_client { &mut scene.ends.0 } else { &mut scene.ends.1 };
+        let end = if by_client {
+            &mut scene.ends.0
+        } else {
+            &mut scene.ends.1
+        };
         end.refuse_params = Some(8);
         let (client, server) = scene.fails();
         for err in [client, server] {
-            assert!(matches!(&err, Error::Closed(reason) if reason.code == 8), "{err:?}");
+            assert!(
+                matches!(&err, Error::Closed(reason) if reason.code == 8),
+                "{err:?}"
+            );
         }
     }
 }
@@ -382,7 +468,11 @@ fn other_items_among_handshake_messages_are_kept_in_order() {
     scene.ends.1.inject(early(0), b"zero");
     scene.ends.1.inject(early(4), b"four");
     let ((_, server), _) = scene.succeeds();
-    let ids: Vec<_> = server.items.iter().map(|(r, b)| (r.stream, &b[..])).collect();
+    let ids: Vec<_> = server
+        .items
+        .iter()
+        .map(|(r, b)| (r.stream, &b[..]))
+        .collect();
     assert_eq!(ids, [(Some((0, 0)), &b"zero"[..]), (Some((4, 0)), b"four")]);
 }
 
@@ -394,7 +484,11 @@ fn the_key_log_names_the_connection_by_the_clients_random_value() {
     let ((mut client, _), (end, _)) = scene.succeeds();
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(String::new(), |s, b| s + &format!("{b:02x}"))
+    };
     let random = hex(&client.session.as_ref().client_random());
     assert_eq!(random.len(), 64);
     let secrets = end.secrets();
@@ -413,10 +507,16 @@ fn the_key_log_names_the_connection_by_the_clients_random_value() {
 fn files_that_cannot_be_used_are_named() {
     let trust = |file: &str| {
         let trust = Trust::File(data(file));
-        ClientTls::with_trust(&trust, None, &Cipher::ALL).unwrap_err().to_string()
+        ClientTls::with_trust(&trust, None, &Cipher::ALL)
+            .unwrap_err()
+            .to_string()
     };
     assert!(trust("missing.pem").contains("missing.pem: No such file"));
-    assert!(trust("leaf.key").contains("no certificate in"), "{}", trust("leaf.key"));
+    assert!(
+        trust("leaf.key").contains("no certificate in"),
+        "{}",
+        trust("leaf.key")
+    );
     let server = |chain: &str, key: &str| {
         let files = [(data(chain), data(key))];
         ServerTls::new(&files, PskKeys::default(), &ClientAuth::None, &Cipher::ALL)
@@ -424,6 +524,8 @@ fn files_that_cannot_be_used_are_named() {
             .to_string()
     };
     assert!(server("server.pem", "missing.key").contains("missing.key"));
-    assert!(server("other-ca.pem", "leaf.key").contains("do not match")
-        || server("other-ca.pem", "leaf.key").contains("mismatch"));
+    assert!(
+        server("other-ca.pem", "leaf.key").contains("do not match")
+            || server("other-ca.pem", "leaf.key").contains("mismatch")
+    );
 }

@@ -89,9 +89,15 @@ mod tests {
             application,
         };
         for (reason, text) in [
-            (close(0x0a, 0x06, false), "protocol violation (0xa) in a frame of type 0x6"),
+            (
+                close(0x0a, 0x06, false),
+                "protocol violation (0xa) in a frame of type 0x6",
+            ),
             (close(0x0a, 0, true), "code 10"),
-            (close(0x178, 0, false), "TLS alert no application protocol (120)"),
+            (
+                close(0x178, 0, false),
+                "TLS alert no application protocol (120)",
+            ),
             (close(0x4444, 0, false), "transport error 0x4444"),
         ] {
             assert_eq!(reason.to_string(), text);

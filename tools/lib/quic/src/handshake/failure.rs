@@ -110,7 +110,10 @@ fn psk_error(code: Code, psk: Option<(String, bool)>) -> Option<Error> {
         }),
         (_, false) => Some(Error::Tls {
             alert: Some(Alert::UNKNOWN_PSK_IDENTITY),
-            reason: format!("there is no pre-shared key for {identity} ({})", code.text()),
+            reason: format!(
+                "there is no pre-shared key for {identity} ({})",
+                code.text()
+            ),
         }),
         _ => None,
     }

@@ -85,10 +85,9 @@ pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: i32) -> io::Result<()> {
 }
 
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let flags = libc::SOCK_CLOEXEC;
+    let (addr, len) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: accept4() allows both address pointers to be null.
-    let new =
-        check(unsafe { libc::accept4(fd.as_raw_fd(), ptr::null_mut(), ptr::null_mut(), flags) })?;
+    let new = check(unsafe { libc::accept4(fd.as_raw_fd(), addr, len, libc::SOCK_CLOEXEC) })?;
     // SAFETY: the call succeeded, so `new` is open and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(new) })
 }
@@ -127,7 +126,7 @@ pub(crate) fn send(
     if let Some(control) = control {
         let len = encode_control(&mut space, control);
         msg.msg_control = space.0.as_mut_ptr().cast();
-        msg.msg_controllen = len as _;
+        msg.msg_controllen = len;
     }
     // SAFETY: `msg` points to `iov`, `data` and `space`, which outlive the call.
     let ret = unsafe { libc::sendmsg(fd.as_raw_fd(), &msg, flags as c_int) };
@@ -145,7 +144,7 @@ pub(crate) fn recv(fd: BorrowedFd<'_>, data: &mut [u8], flags: c_int) -> io::Res
     msg.msg_iov = &mut iov;
     msg.msg_iovlen = 1;
     msg.msg_control = space.0.as_mut_ptr().cast();
-    msg.msg_controllen = space.0.len() as _;
+    msg.msg_controllen = space.0.len();
     // SAFETY: `msg` points to `iov`, `data` and `space`, which outlive the call.
     let ret = unsafe { libc::recvmsg(fd.as_raw_fd(), &mut msg, flags) };
     let len = usize::try_from(ret).map_err(|_| io::Error::last_os_error())?;
@@ -154,7 +153,7 @@ pub(crate) fn recv(fd: BorrowedFd<'_>, data: &mut [u8], flags: c_int) -> io::Res
         flags: msg.msg_flags as u32,
         ..Received::default()
     };
-    let used = space.0.get(..msg.msg_controllen as usize).unwrap_or(&[]);
+    let used = space.0.get(..msg.msg_controllen).unwrap_or(&[]);
     decode_control(used, &mut received);
     Ok(received)
 }
@@ -283,7 +282,8 @@ pub(crate) fn empty_msghdr() -> libc::msghdr {
 }
 
 /// Length of a control message header, padded as CMSG_DATA does.
-const HEADER_LEN: usize = mem::size_of::<libc::cmsghdr>().next_multiple_of(mem::align_of::<usize>());
+const HEADER_LEN: usize =
+    mem::size_of::<libc::cmsghdr>().next_multiple_of(mem::align_of::<usize>());
 /// Offsets of `cmsg_level` and `cmsg_type`, behind `cmsg_len` (with musl's padding).
 const LEVEL_OFFSET: usize = mem::offset_of!(libc::cmsghdr, cmsg_level);
 const TYPE_OFFSET: usize = mem::offset_of!(libc::cmsghdr, cmsg_type);
@@ -350,8 +350,12 @@ fn decode_control(mut bytes: &[u8], received: &mut Received) {
             }
             _ => {}
         }
-        let next = len.max(1).saturating_add(mem::align_of::<usize>() - 1)
-            & !(mem::align_of::<usize>() - 1);
+        let Some(next) = len
+            .max(1)
+            .checked_next_multiple_of(mem::align_of::<usize>())
+        else {
+            return;
+        };
         bytes = bytes.get(next..).unwrap_or(&[]);
     }
 }

@@ -60,7 +60,10 @@ impl Psk {
     pub(crate) fn first_of_file(file: &Path) -> Result<Psk> {
         let mut keys = read_file(file)?;
         match keys.is_empty() {
-            true => Err(Error::Config(format!("there is no key in {}", file.display()))),
+            true => Err(Error::Config(format!(
+                "there is no key in {}",
+                file.display()
+            ))),
             false => Ok(keys.swap_remove(0)),
         }
     }
@@ -71,7 +74,9 @@ impl PskKeys {
     pub(crate) fn from_file(file: &Path) -> Result<PskKeys> {
         let keys = read_file(file)?;
         Ok(PskKeys(
-            keys.into_iter().map(|psk| (psk.identity, psk.key)).collect(),
+            keys.into_iter()
+                .map(|psk| (psk.identity, psk.key))
+                .collect(),
         ))
     }
 
@@ -101,7 +106,9 @@ fn read_file(file: &Path) -> Result<Vec<Psk>> {
         }
         let psk = parse_line(line).ok_or_else(|| {
             let file = file.display();
-            Error::Config(format!("{file}, line {nr}: expected identity:key in hexadecimal"))
+            Error::Config(format!(
+                "{file}, line {nr}: expected identity:key in hexadecimal"
+            ))
         })?;
         keys.push(psk);
     }
@@ -133,10 +140,12 @@ mod tests {
 
     #[test]
     fn lines_of_a_key_file_are_an_identity_and_hexadecimal_digits() {
-        let psk = |identity: &str, key: &[u8]| Some(Psk {
-            identity: identity.into(),
-            key: key.into(),
-        });
+        let psk = |identity: &str, key: &[u8]| {
+            Some(Psk {
+                identity: identity.into(),
+                key: key.into(),
+            })
+        };
         for (line, expected) in [
             ("me:00ff", psk("me", &[0, 255])),
             ("a:b:0aF0", psk("a:b", &[10, 240])),

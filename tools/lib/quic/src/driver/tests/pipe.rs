@@ -82,7 +82,9 @@ impl End {
     }
 
     pub(super) fn peer_params(&self) -> Option<Vec<u8>> {
-        self.joint.sides.lock().unwrap()[self.own].peer_params.clone()
+        self.joint.sides.lock().unwrap()[self.own]
+            .peer_params
+            .clone()
     }
 
     /// Puts an item into this side's queue.
@@ -112,12 +114,14 @@ impl Kernel for End {
         }
         let cipher = Reader(secret).u32(4);
         let len = if cipher == 52 { 48 } else { 32 };
-        self.joint.sides.lock().unwrap()[self.own].secrets.push(Secret {
-            send: secret[0] == 1,
-            level: secret[1],
-            cipher,
-            bytes: secret[8..8 + len].to_vec(),
-        });
+        self.joint.sides.lock().unwrap()[self.own]
+            .secrets
+            .push(Secret {
+                send: secret[0] == 1,
+                level: secret[1],
+                cipher,
+                bytes: secret[8..8 + len].to_vec(),
+            });
         Ok(())
     }
 
@@ -153,7 +157,9 @@ impl Wire for End {
         };
         // As in the kernel, tickets do not come through recvmsg.
         if level != Level::App {
-            sides[1 - self.own].queue.push_back((received, bytes.to_vec()));
+            sides[1 - self.own]
+                .queue
+                .push_back((received, bytes.to_vec()));
         }
         self.joint.changed.notify_all();
         Ok(bytes.len())

@@ -60,9 +60,7 @@ impl CertificateCredentials {
         let file = c_path(file)?;
         let format = ffi::X509_FMT_PEM;
         // SAFETY: the credentials are valid and `file` is NUL-terminated.
-        check(unsafe {
-            ffi::gnutls_certificate_set_x509_trust_file(self.0, file.as_ptr(), format)
-        })
+        check(unsafe { ffi::gnutls_certificate_set_x509_trust_file(self.0, file.as_ptr(), format) })
     }
 
     /// Adds a certificate with its chain, and its key, from PEM files.
@@ -72,12 +70,7 @@ impl CertificateCredentials {
         let format = ffi::X509_FMT_PEM;
         // SAFETY: the credentials are valid and both names are NUL-terminated.
         check(unsafe {
-            ffi::gnutls_certificate_set_x509_key_file(
-                self.0,
-                chain.as_ptr(),
-                key.as_ptr(),
-                format,
-            )
+            ffi::gnutls_certificate_set_x509_key_file(self.0, chain.as_ptr(), key.as_ptr(), format)
         })
         .map(drop)
     }
@@ -112,9 +105,7 @@ impl ClientPskCredentials {
         let (identity, key) = (datum(identity), datum(key));
         let kind = ffi::PSK_KEY_RAW;
         // SAFETY: both data are valid; GnuTLS copies them.
-        check(unsafe {
-            ffi::gnutls_psk_set_client_credentials2(this.0, &identity, &key, kind)
-        })?;
+        check(unsafe { ffi::gnutls_psk_set_client_credentials2(this.0, &identity, &key, kind) })?;
         Ok(this)
     }
 

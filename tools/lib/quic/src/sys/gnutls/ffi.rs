@@ -56,8 +56,7 @@ pub(crate) type VerifyFn = unsafe extern "C" fn(Session) -> c_int;
 pub(crate) type PullFn = unsafe extern "C" fn(Opaque, *mut c_void, size_t) -> ssize_t;
 pub(crate) type PullTimeoutFn = unsafe extern "C" fn(Opaque, c_uint) -> c_int;
 pub(crate) type PushFn = unsafe extern "C" fn(Opaque, *const c_void, size_t) -> ssize_t;
-pub(crate) type DbAddFn =
-    unsafe extern "C" fn(Opaque, time_t, *const Datum, *const Datum) -> c_int;
+pub(crate) type DbAddFn = unsafe extern "C" fn(Opaque, time_t, *const Datum, *const Datum) -> c_int;
 
 pub(crate) const SERVER: c_uint = 1;
 pub(crate) const CLIENT: c_uint = 1 << 1;
@@ -145,10 +144,8 @@ unsafe extern "C" {
         client: *mut Datum,
         server: *mut Datum,
     );
-    pub(crate) fn gnutls_session_ticket_enable_server(
-        session: Session,
-        key: *const Datum,
-    ) -> c_int;
+    pub(crate) fn gnutls_session_ticket_enable_server(session: Session, key: *const Datum)
+        -> c_int;
     pub(crate) fn gnutls_session_ticket_send(session: Session, nr: c_uint, flags: c_uint) -> c_int;
     pub(crate) fn gnutls_alpn_set_protocols(
         session: Session,

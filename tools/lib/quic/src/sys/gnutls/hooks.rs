@@ -87,7 +87,7 @@ pub(super) fn attach(session: SessionRef<'_>, hooks: Arc<dyn Hooks>) -> Result<(
     if ret != ffi::E_ALREADY_REGISTERED {
         check(ret)?;
     }
-    let data = Attachment::new(hooks);
+    let data = Attachment::into_raw(hooks);
     // SAFETY: the session is valid; `data` is what `free_hooks` and `hooks_of` expect.
     unsafe { ffi::gnutls_ext_set_data(raw, TRANSPORT_PARAMETERS, data) };
     // SAFETY: the session is valid and the function has the right signature.
@@ -112,7 +112,7 @@ pub(super) fn detach(session: SessionRef<'_>) {
     if attachment_of(session.as_ptr()).is_none() {
         return;
     }
-    let data = Attachment::new(Arc::new(Nobody));
+    let data = Attachment::into_raw(Arc::new(Nobody));
     // SAFETY: the session is valid; GnuTLS frees the former data by `free_hooks`.
     unsafe { ffi::gnutls_ext_set_data(session.as_ptr(), TRANSPORT_PARAMETERS, data) };
 }
@@ -144,7 +144,7 @@ struct Attachment {
 
 impl Attachment {
     /// On the heap, for GnuTLS to keep until `free_hooks`.
-    fn new(hooks: Arc<dyn Hooks>) -> ffi::Opaque {
+    fn into_raw(hooks: Arc<dyn Hooks>) -> ffi::Opaque {
         let attachment = Attachment {
             hooks,
             luggage: RefCell::new(None),

@@ -90,12 +90,20 @@ impl fmt::Debug for Session {
 
 impl Session {
     pub(crate) fn client(early_data: bool) -> Result<Session, Code> {
-        let early = if early_data { ffi::ENABLE_EARLY_DATA } else { 0 };
+        let early = if early_data {
+            ffi::ENABLE_EARLY_DATA
+        } else {
+            0
+        };
         Session::new(ffi::CLIENT | early)
     }
 
     pub(crate) fn server(early_data: bool) -> Result<Session, Code> {
-        let early = if early_data { ffi::ENABLE_EARLY_DATA } else { 0 };
+        let early = if early_data {
+            ffi::ENABLE_EARLY_DATA
+        } else {
+            0
+        };
         // The driver sends the ticket itself, once the handshake is complete.
         Session::new(ffi::SERVER | ffi::NO_AUTO_SEND_TICKET | early)
     }
@@ -166,12 +174,16 @@ impl Session {
                 let bytes = name.to_bytes_with_nul().to_vec();
                 (Some(ffi::DT_DNS_HOSTNAME), bytes, SERVER_PURPOSE)
             }
-            PeerName::Ip(IpAddr::V4(ip)) => {
-                (Some(ffi::DT_IP_ADDRESS), ip.octets().to_vec(), SERVER_PURPOSE)
-            }
-            PeerName::Ip(IpAddr::V6(ip)) => {
-                (Some(ffi::DT_IP_ADDRESS), ip.octets().to_vec(), SERVER_PURPOSE)
-            }
+            PeerName::Ip(IpAddr::V4(ip)) => (
+                Some(ffi::DT_IP_ADDRESS),
+                ip.octets().to_vec(),
+                SERVER_PURPOSE,
+            ),
+            PeerName::Ip(IpAddr::V6(ip)) => (
+                Some(ffi::DT_IP_ADDRESS),
+                ip.octets().to_vec(),
+                SERVER_PURPOSE,
+            ),
             PeerName::AnyServer => (None, Vec::new(), SERVER_PURPOSE),
             PeerName::AnyClient => (None, Vec::new(), CLIENT_PURPOSE),
         };
@@ -316,7 +328,11 @@ impl<'a> SessionRef<'a> {
 
     /// Offers or accepts these application protocols and no connection without one.
     pub(crate) fn set_alpn(self, names: &[&[u8]]) -> Result<(), Code> {
-        let list: Vec<ffi::Datum> = names.iter().take(MOST_ALPNS).map(|name| datum(name)).collect();
+        let list: Vec<ffi::Datum> = names
+            .iter()
+            .take(MOST_ALPNS)
+            .map(|name| datum(name))
+            .collect();
         let count = u32::try_from(list.len()).unwrap_or(0);
         let flags = ffi::ALPN_MANDATORY;
         // SAFETY: the session is valid, and so is the list, which is copied.

@@ -105,7 +105,12 @@ mod tests {
 
     #[test]
     fn addresses_survive_the_system_layout() {
-        for text in ["10.9.0.1:443", "[2001:db8::7]:1", "[fe80::1%3]:65535", "[::ffff:1.2.3.4]:9"] {
+        for text in [
+            "10.9.0.1:443",
+            "[2001:db8::7]:1",
+            "[fe80::1%3]:65535",
+            "[::ffff:1.2.3.4]:9",
+        ] {
             let addr: SocketAddr = text.parse().unwrap();
             assert_eq!(RawAddr::new(&addr).decode(), Some(addr));
         }
