@@ -11,11 +11,14 @@
     reason = "tests are free to panic"
 )]
 
+mod ack;
 mod congestion;
 mod ecn;
+mod freq;
 mod loss;
 mod model;
 mod numbers;
+mod pacing;
 mod path;
 mod persistent;
 mod pto;

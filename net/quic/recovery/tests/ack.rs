@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The receiving half: duplicates, bounds, and when an acknowledgement is due.
+
+use super::*;
+use crate::{
+    common::error::ErrorCode,
+    mem::fail,
+    recovery::ack::{
+        AckTracker,
+        Frequency,
+        Received, //
+    },
+};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+const DELAY: Duration = Duration::from_millis(25);
+
+fn tracker() -> AckTracker {
+    AckTracker::new(Space::Data, DELAY)
+}
+
+fn at(millis: u64) -> Instant {
+    Instant::from_nanos(millis * 1_000_000)
+}
+
+/// Receives an ack-eliciting packet without a mark.
+fn receive(tracker: &mut AckTracker, pn: u64, millis: u64) {
+    let received = tracker.on_received(pn, Ecn::NotEct, true, at(millis));
+    assert_eq!(received, Received::New);
+}
+
+/// Rows of `(packet number, eliciting, mark, due at once)`, received in this order 1 ms apart;
+/// an ACK frame is sent whenever one is due.
+type Row = (u64, bool, Ecn, bool);
+
+fn check_rows(name: &str, tracker: &mut AckTracker, rows: &[Row]) {
+    for (i, (pn, eliciting, ecn, due)) in rows.iter().enumerate() {
+        let now = at(1_000 + i as u64);
+        let received = tracker.on_received(*pn, *ecn, *eliciting, now);
+        assert_eq!(received, Received::New, "{name} row {i}");
+        assert_eq!(tracker.is_due(now), *due, "{name} row {i}");
+        if *due {
+            tracker.on_ack_sent();
+            assert!(!tracker.is_due(now) && tracker.deadline().is_none());
+        }
+    }
+}
+
+#[test]
+fn an_acknowledgement_is_due_as_rfc_9000_says() {
+    // RFC 9000 13.2.1 #8 test, 13.2.1 #9 test, 13.2.1 #4 test, 13.2.2 #1 test
+    use Ecn::{
+        Ce,
+        Ect0,
+        NotEct, //
+    };
+    let rows: &[(&str, &[Row])] = &[
+        ("every other packet", &[
+            (0, true, NotEct, false),
+            (1, true, NotEct, true),
+            (2, true, NotEct, false),
+            (3, true, NotEct, true),
+        ]),
+        ("packets of ACK frames do not count", &[
+            (0, false, NotEct, false),
+            (1, true, NotEct, false),
+            (2, false, NotEct, false),
+            (3, false, NotEct, false),
+            (4, true, NotEct, true),
+            (9, false, NotEct, false),
+        ]),
+        ("a gap before an eliciting packet", &[
+            (0, true, NotEct, false),
+            (1, true, NotEct, true),
+            (3, true, NotEct, true),
+            (4, true, NotEct, false),
+        ]),
+        ("a packet that fills a gap", &[
+            (0, true, NotEct, false),
+            (2, true, NotEct, true),
+            (1, true, NotEct, true),
+            (3, true, NotEct, false),
+        ]),
+        ("no gap if packets of ACK frames lie between", &[
+            (0, true, NotEct, false),
+            (1, true, NotEct, true),
+            (2, false, NotEct, false),
+            (3, true, NotEct, false),
+        ]),
+        ("congestion experienced", &[
+            (0, true, Ce, true),
+            (1, true, Ect0, false),
+            (2, true, Ce, true),
+            (3, true, Ce, true),
+            (4, false, Ce, false),
+        ]),
+    ];
+    for (name, rows) in rows {
+        check_rows(name, &mut tracker(), rows);
+    }
+}
+
+#[test]
+fn handshake_packets_are_acknowledged_at_once() {
+    // RFC 9000 13.2.1 #2 test
+    for space in [Space::Initial, Space::Handshake] {
+        let mut tracker = AckTracker::new(space, DELAY);
+        receive(&mut tracker, 0, 5);
+        assert!(tracker.is_due(at(5)));
+        assert_eq!(tracker.deadline(), Some(Instant::ZERO));
+    }
+}
+
+#[test]
+fn the_delay_counts_from_the_first_packet_that_waits() {
+    // RFC 9000 13.2.1 #1 test, 13.2.1 #3 test
+    let mut tracker = tracker();
+    assert_eq!(tracker.deadline(), None);
+    receive(&mut tracker, 0, 100);
+    assert_eq!(tracker.deadline(), Some(at(125)));
+    assert!(!tracker.is_due(at(124)) && tracker.is_due(at(125)));
+    assert!(tracker.is_useful());
+    assert_eq!(tracker.ack_delay(at(125)), DELAY);
+    tracker.on_ack_sent();
+    assert_eq!(tracker.deadline(), None);
+    assert!(!tracker.is_due(at(10_000)), "not without another eliciting packet");
+    assert!(!tracker.is_useful());
+}
+
+#[test]
+fn the_reported_delay_is_that_of_the_largest_packet() {
+    // RFC 9000 13.2.5 #1 test, 13.2.5 #3 test
+    let mut tracker = tracker();
+    receive(&mut tracker, 5, 100);
+    receive(&mut tracker, 3, 150);
+    assert_eq!(tracker.ack_delay(at(160)), ms(60));
+}
+
+#[test]
+fn marks_are_counted_once_for_each_packet() {
+    // RFC 9000 13.4.1 #1 test
+    let mut tracker = tracker();
+    assert_eq!(tracker.ecn_counts(), None);
+    let marks = [Ecn::Ect0, Ecn::Ect0, Ecn::Ect1, Ecn::Ce, Ecn::NotEct];
+    for (pn, mark) in marks.into_iter().enumerate() {
+        assert_eq!(Ecn::from_bits(0xfc | mark as u8), mark);
+        for expected in [Received::New, Received::Duplicate] {
+            let received = tracker.on_received(pn as u64, mark, false, at(1));
+            assert_eq!(received, expected);
+        }
+    }
+    let counts = EcnCounts {
+        ect0: 2,
+        ect1: 1,
+        ce: 1,
+    };
+    assert_eq!(tracker.ecn_counts(), Some(counts));
+}
+
+#[test]
+fn acknowledged_ranges_are_forgotten_but_not_received_again() {
+    // RFC 9000 13.2.3 #2 test, 13.2.3 #4 test, 13.2.3 #5 test, 13.2.3 #6 test
+    let mut tracker = tracker();
+    for pn in (0..1_000).step_by(10) {
+        receive(&mut tracker, pn, pn);
+    }
+    assert_eq!(tracker.ranges().len(), 100);
+    tracker.on_ack_acked(990);
+    assert!(tracker.ranges().len() <= 14, "the slack for reordering remains");
+    assert_eq!(tracker.largest(), Some(990));
+    for pn in 0..800 {
+        assert!(tracker.is_duplicate(pn));
+        let received = tracker.on_received(pn, Ecn::NotEct, true, at(1));
+        assert_eq!(received, Received::Duplicate);
+    }
+    assert!(!tracker.is_duplicate(985), "a late packet within the slack is new");
+    // What the peer cannot know of does no harm.
+    tracker.on_ack_acked(u64::MAX);
+    assert!(tracker.ranges().contains(990));
+}
+
+#[test]
+fn ranges_are_bounded_and_old_numbers_count_as_received() {
+    // RFC 9000 12.3 #4 test
+    let mut tracker = tracker();
+    for pn in (0..2_000).step_by(2) {
+        receive(&mut tracker, pn, 1);
+        assert!(tracker.ranges().len() <= 256);
+    }
+    assert!(tracker.is_duplicate(0) && tracker.is_duplicate(1));
+    assert!(!tracker.is_duplicate(1_999) && tracker.is_duplicate(1_998));
+    let lowest = tracker.ranges().min().unwrap();
+    assert!(tracker.is_duplicate(lowest - 1), "too old to be told");
+    assert!(!tracker.is_duplicate(lowest + 1));
+}
+
+#[test]
+fn without_memory_no_packet_is_processed_twice() {
+    for nr in 0..6 {
+        let mut tracker = tracker();
+        let mut seen = BTreeSet::new();
+        fail::all_after(nr);
+        for pn in (0..400).step_by(3).chain((0..400).rev()) {
+            let received = tracker.on_received(pn, Ecn::NotEct, true, at(1));
+            if received == Received::New {
+                assert!(seen.insert(pn), "{pn} twice");
+            }
+            assert!(tracker.is_duplicate(pn));
+        }
+        fail::off();
+        assert!(!seen.is_empty());
+    }
+}
+
+fn frequency(threshold: u64, reordering: u64) -> Frequency {
+    Frequency {
+        eliciting_threshold: threshold,
+        max_ack_delay: ms(100),
+        reordering_threshold: reordering,
+    }
+}
+
+fn with_frequency(threshold: u64, reordering: u64) -> AckTracker {
+    let mut tracker = tracker();
+    let newer = tracker.on_ack_frequency(0, frequency(threshold, reordering), ms(1));
+    assert_eq!(newer, Ok(true));
+    tracker
+}
+
+/// The two tables of the extension: `(received packet, acknowledgement sent)`.
+#[test]
+fn reordering_is_reported_as_in_the_examples_of_the_extension() {
+    let three: &[(u64, bool)] = &[
+        (0, false),
+        (1, false),
+        (3, false),
+        (4, false),
+        (5, true),
+        (8, false),
+        (9, true),
+        (10, true),
+    ];
+    let five: &[(u64, bool)] = &[
+        (0, false),
+        (1, false),
+        (3, false),
+        (5, false),
+        (6, false),
+        (7, true),
+        (8, false),
+        (9, true),
+    ];
+    for (threshold, rows) in [(3, three), (5, five)] {
+        let mut tracker = with_frequency(1_000, threshold);
+        let rows: std::vec::Vec<Row> =
+            rows.iter().map(|(pn, due)| (*pn, true, Ecn::NotEct, *due)).collect();
+        check_rows("example", &mut tracker, &rows);
+    }
+}
+
+#[test]
+fn the_extension_changes_thresholds_and_the_delay() {
+    use Ecn::{
+        Ce,
+        NotEct, //
+    };
+    check_rows("every packet", &mut with_frequency(0, 1), &[
+        (0, true, NotEct, true),
+        (1, true, NotEct, true),
+    ]);
+    check_rows("every fourth packet", &mut with_frequency(3, 1), &[
+        (0, true, NotEct, false),
+        (1, true, NotEct, false),
+        (2, true, NotEct, false),
+        (3, true, NotEct, true),
+    ]);
+    check_rows("reordering is ignored", &mut with_frequency(9, 0), &[
+        (0, true, NotEct, false),
+        (5, true, NotEct, false),
+        (3, true, NotEct, false),
+    ]);
+    check_rows("only the change to CE", &mut with_frequency(9, 1), &[
+        (0, true, NotEct, false),
+        (1, true, Ce, true),
+        (2, true, Ce, false),
+        (3, true, NotEct, false),
+        (4, true, Ce, true),
+    ]);
+    check_rows("a packet already taken for lost", &mut with_frequency(2, 3), &[
+        (0, true, NotEct, false),
+        (2, true, NotEct, false),
+        (9, true, NotEct, true),
+        (6, true, NotEct, true),
+    ]);
+    let mut tracker = with_frequency(9, 1);
+    receive(&mut tracker, 0, 10);
+    assert_eq!(tracker.deadline(), Some(at(110)));
+    tracker.on_immediate_ack();
+    assert!(tracker.is_due(at(10)));
+}
+
+#[test]
+fn requests_are_checked_and_old_ones_ignored() {
+    let mut tracker = tracker();
+    let with = |delay| Frequency {
+        max_ack_delay: delay,
+        ..frequency(5, 1)
+    };
+    for bad in [ms(1 << 14), Duration::MAX, ms(0)] {
+        let error = tracker.on_ack_frequency(9, with(bad), ms(1)).unwrap_err();
+        assert_eq!(error.code, ErrorCode::PROTOCOL_VIOLATION);
+    }
+    assert_eq!(tracker.on_ack_frequency(3, with(ms(50)), ms(1)), Ok(true));
+    for sequence in [3, 2, 0] {
+        let old = tracker.on_ack_frequency(sequence, with(ms(9)), ms(1));
+        assert_eq!(old, Ok(false));
+    }
+    assert_eq!(tracker.frequency().max_ack_delay, ms(50));
+    assert_eq!(tracker.on_ack_frequency(4, with(ms(7)), ms(1)), Ok(true));
+    assert_eq!(tracker.frequency().max_ack_delay, ms(7));
+}
+
+proptest! {
+    #![proptest_config(crate::common::test_config(200))]
+
+    #[test]
+    fn no_packet_is_new_twice_and_the_ranges_hold_only_what_came(
+        pns in proptest::collection::vec(0..900u64, 1..600),
+        acked in proptest::collection::vec(0..900u64, 0..5),
+    ) {
+        let mut tracker = tracker();
+        let mut seen = BTreeSet::new();
+        let mut acked = acked.into_iter();
+        for (i, pn) in pns.into_iter().enumerate() {
+            if tracker.on_received(pn, Ecn::NotEct, true, at(1)) == Received::New {
+                prop_assert!(seen.insert(pn));
+            }
+            if i % 100 == 99 {
+                if let Some(largest) = acked.next() {
+                    tracker.on_ack_acked(largest);
+                }
+            }
+            prop_assert_eq!(tracker.largest(), seen.last().copied());
+            prop_assert!(tracker.ranges().iter().flatten().all(|pn| seen.contains(&pn)));
+            prop_assert!(tracker.ranges().contains(*seen.last().unwrap()));
+        }
+    }
+}
