@@ -161,7 +161,8 @@ impl PacketKey {
         };
         check_len(suite, key)?;
         let mut aead = Aead::new(name)?;
-        if aead.is_template() && suite != Suite::ChaCha20Poly1305 {
+        // The library has no ChaCha20-Poly1305 with nonces of this length.
+        if aead.is_generic() && suite != Suite::ChaCha20Poly1305 {
             return Self::new_library(suite, key, iv);
         }
         aead.set_key(key)?;

@@ -29,12 +29,13 @@ use crate::{
     },
     mem::{
         AllocError,
-        Gfp, //
+        Gfp,
+        Vec, //
     }, //
 };
 
 /// Bytes of the application, kept until the peer has acknowledged them; immutable once filled.
-pub struct Chunk(KVec<u8>);
+pub struct Chunk(Vec<u8>);
 
 impl Chunk {
     /// The largest chunk that is filled at once: four pages, which the allocator gives easily.
@@ -42,8 +43,8 @@ impl Chunk {
 
     /// Copies `bytes`.
     pub fn try_from_slice(bytes: &[u8]) -> Result<Chunk, AllocError> {
-        let mut data = KVec::with_capacity(bytes.len(), Gfp::atomic().flags())?;
-        data.extend_from_slice(bytes, Gfp::atomic().flags())?;
+        let mut data = Vec::try_with_capacity(bytes.len())?;
+        data.try_extend_from_slice(bytes)?;
         Ok(Chunk(data))
     }
 
@@ -53,8 +54,8 @@ impl Chunk {
     /// taken and the error is `EFAULT`.
     pub fn try_from_iter(iter: &mut IovIterSource<'_>, len: usize) -> Result<Chunk> {
         let len = len.min(iter.len()).min(Self::MAX);
-        let mut data = KVec::from_elem(0, len, Gfp::KERNEL.flags())?;
-        let copied = iter.copy_from_iter(&mut data);
+        let mut data = Vec::try_with_capacity_in(len, Gfp::KERNEL)?;
+        let copied = data.fill_from_iov(iter, len);
         if copied < len {
             // SAFETY: Just so many bytes have been taken.
             unsafe { iter.revert(copied) };
@@ -142,8 +143,8 @@ impl Datagram {
         // A small part must not pin a large buffer.
         if range.len() < self.0.truesize() / COPY_FRACTION {
             let bytes = self.bytes().get(range.clone()).unwrap_or_default();
-            let mut copy = KVec::with_capacity(bytes.len(), Gfp::atomic().flags())?;
-            copy.extend_from_slice(bytes, Gfp::atomic().flags())?;
+            let mut copy = Vec::try_with_capacity(bytes.len())?;
+            copy.try_extend_from_slice(bytes)?;
             let range = 0..copy.len();
             return Ok(RxSlice {
                 memory: Memory::Copied(copy),
@@ -171,7 +172,7 @@ pub struct RxSlice {
 
 enum Memory {
     Shared(Shared),
-    Copied(KVec<u8>),
+    Copied(Vec<u8>),
 }
 
 impl RxSlice {

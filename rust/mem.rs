@@ -13,6 +13,7 @@
 
 use core::{
     fmt,
+    hint,
     mem,
     ops::{
         Deref,
@@ -26,6 +27,7 @@ use kernel::{
         kvec,
         Flags, //
     },
+    iov::IovIterSource,
     prelude::*, //
 };
 
@@ -117,12 +119,47 @@ impl<T> Vec<T> {
 
     /// Like [`Vec::try_with_capacity`], in the given way.
     pub fn try_with_capacity_in(capacity: usize, gfp: Gfp) -> Result<Self, AllocError> {
-        Ok(Self(KVec::with_capacity(capacity, gfp.flags())?))
+        let mut vec = Self::new();
+        vec.try_reserve_in(capacity, gfp)?;
+        Ok(vec)
     }
 
     /// Makes room for `additional` more items.
     pub fn try_reserve(&mut self, additional: usize) -> Result<(), AllocError> {
-        Ok(self.0.reserve(additional, Gfp::atomic().flags())?)
+        self.try_reserve_in(additional, Gfp::atomic())
+    }
+
+    /// Like [`Vec::try_reserve`], in the given way.
+    pub fn try_reserve_in(&mut self, additional: usize, gfp: Gfp) -> Result<(), AllocError> {
+        self.assume_bounds();
+        Ok(self.0.reserve(additional, gfp.flags())?)
+    }
+
+    /// Tells the compiler what the type invariants of [`KVec`] say, so that the checked arithmetic
+    /// of its methods leaves no panic behind.
+    #[inline(always)]
+    fn assume_bounds(&self) {
+        let (len, capacity) = (self.0.len(), self.0.capacity());
+        // SAFETY: The length of a `KVec` never exceeds its capacity.
+        unsafe { hint::assert_unchecked(len <= capacity) };
+        if const { mem::size_of::<T>() != 0 } {
+            // SAFETY: An allocation never exceeds `isize::MAX` bytes, so that this many items never
+            // do either.
+            unsafe { hint::assert_unchecked(capacity <= usize::MAX / 2) };
+        }
+    }
+
+    /// Takes `count` items of the spare capacity in.
+    ///
+    /// # Safety
+    ///
+    /// - The first `count` items of the spare capacity have been written.
+    #[inline(always)]
+    unsafe fn grow(&mut self, count: usize) {
+        // SAFETY: The caller promises that they fit; neither summand exceeds the capacity.
+        unsafe { hint::assert_unchecked(self.0.len().checked_add(count).is_some()) };
+        // SAFETY: The caller promises it.
+        unsafe { self.0.inc_len(count) };
     }
 
     /// Appends an item, growing when full.
@@ -135,6 +172,7 @@ impl<T> Vec<T> {
 
     /// Appends an item if there is room already.
     pub fn push_within_capacity(&mut self, value: T) -> Result<(), T> {
+        self.assume_bounds();
         self.0.push_within_capacity(value).map_err(|error| error.0)
     }
 
@@ -143,6 +181,7 @@ impl<T> Vec<T> {
         if self.try_reserve(1).is_err() {
             return Err(PushError(value));
         }
+        self.assume_bounds();
         let index = index.min(self.0.len());
         match self.0.insert_within_capacity(index, value) {
             Ok(()) => Ok(()),
@@ -235,12 +274,45 @@ impl<T> Vec<T> {
 impl<T: Clone> Vec<T> {
     /// Appends copies of `items`.
     pub fn try_extend_from_slice(&mut self, items: &[T]) -> Result<(), AllocError> {
-        Ok(self.0.extend_from_slice(items, Gfp::atomic().flags())?)
+        self.try_reserve(items.len())?;
+        self.fill(items.iter().cloned());
+        Ok(())
     }
 
     /// Cuts or fills with copies of `value` to `len` items.
     pub fn try_resize(&mut self, len: usize, value: T) -> Result<(), AllocError> {
-        Ok(self.0.resize(len, value, Gfp::atomic().flags())?)
+        let more = len.saturating_sub(self.0.len());
+        self.try_reserve(more)?;
+        self.truncate(len);
+        self.fill(core::iter::repeat_n(value, more));
+        Ok(())
+    }
+
+    /// Appends items as long as there are some and there is room.
+    fn fill(&mut self, items: impl Iterator<Item = T>) {
+        self.assume_bounds();
+        let mut count = 0_usize;
+        for (place, item) in self.0.spare_capacity_mut().iter_mut().zip(items) {
+            place.write(item);
+            count = count.wrapping_add(1);
+        }
+        // SAFETY: So many items of the spare capacity have just been written.
+        unsafe { self.grow(count) };
+    }
+}
+
+impl Vec<u8> {
+    /// Appends up to `len` bytes of `iter`, for which there must be room, and returns how many.
+    /// Process context; fewer come when `iter` ends or its memory cannot be read.
+    pub fn fill_from_iov(&mut self, iter: &mut IovIterSource<'_>, len: usize) -> usize {
+        self.assume_bounds();
+        let Some(room) = self.0.spare_capacity_mut().get_mut(..len) else {
+            return 0;
+        };
+        let copied = iter.copy_from_iter_raw(room).len();
+        // SAFETY: So many bytes of the spare capacity have just been written.
+        unsafe { self.grow(copied) };
+        copied
     }
 }
 

@@ -55,7 +55,8 @@ fn expect(condition: bool) -> Result {
 /// RFC 9001 A.1: HKDF-Extract is one HMAC.
 fn initial_secret() -> Result {
     let mut secret = [0; 32];
-    hmac(Hash::Sha256, &SALT, &[&DCID[..3], &DCID[3..]], &mut secret);
+    let [one, rest @ ..] = &DCID;
+    hmac(Hash::Sha256, &SALT, &[&[*one], rest], &mut secret);
     expect(ct_eq(&secret, &INITIAL_SECRET))?;
     // RFC 4231, test case 2.
     let mut long = [0; 48];
@@ -73,9 +74,9 @@ fn client_initial() -> Result {
         packet.try_resize(INITIAL_LEN, 0)?;
         let mut padded = Vec::new();
         padded.try_extend_from_slice(&CLIENT_HELLO)?;
-        padded.try_resize(INITIAL_LEN - INITIAL_HEADER.len() - TAG_LEN, 0)?;
+        padded.try_resize(const { INITIAL_LEN - INITIAL_HEADER.len() - TAG_LEN }, 0)?;
         let len = INITIAL_HEADER.len();
-        let (first, second) = padded.split_at(100);
+        let (first, second) = padded.split_at_checked(100).ok_or(EINVAL)?;
         let sealed = key.seal(2, &mut packet, len, len, &[first, second])?;
         expect(sealed == INITIAL_LEN)?;
         expect(packet.ends_with(&INITIAL_TAG))?;
@@ -98,7 +99,7 @@ fn chacha_short_header() -> Result {
     packet.try_extend_from_slice(&[0x42, 0x00, 0xbf, 0xf4, 0x01])?;
     packet.try_resize(21, 0)?;
     expect(key.seal(654_360_564, &mut packet, 4, 5, &[]) == Ok(21))?;
-    let (_, sealed) = packet.split_at(4);
+    let sealed = packet.get(4..).ok_or(EINVAL)?;
     expect(sealed == CHACHA_SEALED)?;
     let sample = sealed.last_chunk().ok_or(EINVAL)?;
     let mask = HeaderKey::new(suite, &CHACHA_HP)?.mask(sample);
@@ -108,8 +109,8 @@ fn chacha_short_header() -> Result {
 /// What is sealed in pieces is what is sealed at once, opens, and does not open when changed.
 fn round_trips() -> Result {
     for suite in SUITES {
-        let raw = raw_key(suite)?;
-        let mut key = PacketKey::new(suite, &[9; 32][..suite.key_len()], &[1; 12])?;
+        let raw = repeat(suite.key_len(), 0x5a)?;
+        let mut key = PacketKey::new(suite, &repeat(suite.key_len(), 9)?, &[1; 12])?;
         key.rekey(&raw, &[3; 12])?;
         let mut library = match suite {
             Suite::ChaCha20Poly1305 => PacketKey::new(suite, &raw, &[3; 12])?,
@@ -130,15 +131,17 @@ fn round_trip(
     inline: usize,
     tail: usize,
 ) -> Result {
-    let mut text = Vec::new();
-    for at in 0..HEADER + inline + 3 * tail {
-        // CAST: Cut to a byte on purpose.
-        text.try_push((at % 251) as u8).map_err(|_| ENOMEM)?;
+    let lead = HEADER.saturating_add(inline);
+    let mut text = repeat(lead.saturating_add(tail.saturating_mul(3)), 0)?;
+    let mut byte = 0_u8;
+    for place in text.iter_mut() {
+        byte = byte.wrapping_add(37);
+        *place = byte;
     }
-    let total = text.len() + TAG_LEN;
-    let (packet, rest) = text.split_at(HEADER + inline);
-    let (one, rest) = rest.split_at(tail);
-    let (two, three) = rest.split_at(tail);
+    let total = text.len().saturating_add(TAG_LEN);
+    let (packet, rest) = text.split_at_checked(lead).ok_or(EINVAL)?;
+    let (one, rest) = rest.split_at_checked(tail).ok_or(EINVAL)?;
+    let (two, three) = rest.split_at_checked(tail).ok_or(EINVAL)?;
 
     let mut whole = Vec::new();
     whole.try_extend_from_slice(&text)?;
@@ -152,9 +155,9 @@ fn round_trip(
     expect(key.seal(7, &mut pieces, HEADER, packet.len(), &tail) == Ok(total))?;
     expect(pieces.as_slice() == whole.as_slice())?;
 
-    expect(key.open(7, &mut pieces, HEADER) == Ok(text.len() - HEADER))?;
+    expect(key.open(7, &mut pieces, HEADER) == Ok(text.len().saturating_sub(HEADER)))?;
     expect(pieces.starts_with(&text))?;
-    for at in [0, HEADER, total - 1] {
+    for at in [0, HEADER, total.saturating_sub(1)] {
         let mut bad = Vec::new();
         bad.try_extend_from_slice(&whole)?;
         if let Some(byte) = bad.get_mut(at) {
@@ -174,13 +177,13 @@ fn stack_memory_is_refused() -> Result {
     expect(key.seal(0, &mut packet, 4, 8, &[]) == Ok(24))?;
     expect(key.seal(0, &mut packet, 9, 8, &[]) == Err(KeyError::Invalid))?;
     expect(key.seal(0, &mut packet, 4, 49, &[]) == Err(KeyError::Invalid))?;
-    expect(key.open(0, &mut packet[..19], 4) == Err(KeyError::Invalid))
+    let (short, _) = packet.split_at_mut_checked(19).ok_or(EINVAL)?;
+    expect(key.open(0, short, 4) == Err(KeyError::Invalid))
 }
 
 /// Retained parts of a datagram do not change when the rest is written.
 fn retained_bytes_keep_their_value() -> Result {
-    let mut bytes = Vec::new();
-    bytes.try_resize(2000, b'x')?;
+    let bytes = repeat(2000, b'x')?;
     let mut datagram = Datagram::try_from_slice(&bytes)?;
     datagram.bytes_mut().fill(b'a');
     let mut large = datagram.retain(100, 1500)?;
@@ -199,10 +202,11 @@ fn retained_bytes_keep_their_value() -> Result {
     expect(out == *b"bbbbb\0\0\0")
 }
 
-fn raw_key(suite: Suite) -> Result<Vec<u8>> {
-    let mut raw = Vec::new();
-    raw.try_resize(suite.key_len(), 0x5a)?;
-    Ok(raw)
+/// A vector of the same byte.
+fn repeat(len: usize, byte: u8) -> Result<Vec<u8>> {
+    let mut vec = Vec::new();
+    vec.try_resize(len, byte)?;
+    Ok(vec)
 }
 
 const SUITES: [Suite; 4] = [

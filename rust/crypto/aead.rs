@@ -75,16 +75,15 @@ impl Aead {
         })
     }
 
-    /// True when the driver is a template over other transforms. Such a one is no faster than the
-    /// library, and may allocate in a way that sleeps when it is given a key.
-    pub fn is_template(&self) -> bool {
+    /// True when the driver has no code of its own: a template over other transforms, whose name has
+    /// parentheses and which may sleep when it is given a key, or a wrapper of the library.
+    pub fn is_generic(&self) -> bool {
         // SAFETY: By the type invariants `tfm` is valid, so its algorithm is.
         let alg = unsafe { (*self.tfm.as_ptr()).base.__crt_alg };
         // SAFETY: As above; the name is written once, when the algorithm is registered.
         let name = unsafe { &(*alg).cra_driver_name };
-        name.iter()
-            .take_while(|byte| **byte != 0)
-            .any(|byte| *byte == b'(')
+        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+        name.contains(&b'(') || name.ends_with(b"-lib")
     }
 
     /// Sets or replaces the key; any context.

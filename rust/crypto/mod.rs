@@ -107,10 +107,10 @@ fn split_sealed(
 
 /// What an errno of the crypto API means here.
 fn key_error(errno: i32) -> KeyError {
-    match -errno {
-        e if e == bindings::EBADMSG as i32 => KeyError::Authentication,
-        e if e == bindings::ENOMEM as i32 => KeyError::NoMemory,
-        e if e == bindings::ENOENT as i32 => KeyError::Unsupported,
+    match errno.unsigned_abs() {
+        bindings::EBADMSG => KeyError::Authentication,
+        bindings::ENOMEM => KeyError::NoMemory,
+        bindings::ENOENT => KeyError::Unsupported,
         _ => KeyError::Invalid,
     }
 }

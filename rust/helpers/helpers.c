@@ -8,5 +8,6 @@
 
 #include "crypto.c"
 #include "mm.c"
+#include "module.c"
 #include "net.c"
 #include "sync.c"
