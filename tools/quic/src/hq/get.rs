@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `quic get`.
+
+use std::{
+    fs::File,
+    io::{
+        self,
+        Read,
+        Write, //
+    },
+    path::{
+        Path,
+        PathBuf, //
+    },
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+use indicatif::ProgressBar;
+use quic::{
+    Connection,
+    Error, //
+};
+use serde::Serialize;
+
+use super::{
+    request,
+    CHUNK, //
+};
+use crate::{
+    cleanup::Partial,
+    cli::{
+        Get,
+        Output, //
+    },
+    failure::{
+        Failure,
+        Result, //
+    },
+    human,
+    report::{
+        self,
+        ConnectionReport, //
+    },
+    setup::Client,
+    target::{
+        Target,
+        Url, //
+    },
+    workers,
+};
+
+#[derive(Serialize)]
+struct FileReport {
+    path: String,
+    file: String,
+    size: u64,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Report {
+    files: Vec<FileReport>,
+    bytes: u64,
+    seconds: f64,
+    throughput_mbit_s: f64,
+    connection: ConnectionReport,
+}
+
+pub fn run(args: &Get, output: Output) -> Result<()> {
+    if args.output.is_some() && args.urls.len() > 1 {
+        return Err(Failure::new(
+            "--output takes one file; use --dir for several",
+        ));
+    }
+    for (target, paths) in by_server(&args.urls) {
+        let jobs = paths
+            .into_iter()
+            .map(|path| Ok((path.to_owned(), destination(args, path)?)))
+            .collect::<Result<Vec<_>>>()?;
+        from_server(args, target, jobs, output)?;
+    }
+    Ok(())
+}
+
+/// Groups what is wanted by server, in the order in which the servers were named.
+fn by_server(urls: &[Url]) -> Vec<(&Target, Vec<&str>)> {
+    let mut servers: Vec<(&Target, Vec<&str>)> = Vec::new();
+    for url in urls {
+        match servers
+            .iter_mut()
+            .find(|(target, _)| **target == url.target)
+        {
+            Some((_, paths)) => paths.push(&url.path),
+            None => servers.push((&url.target, vec![&url.path])),
+        }
+    }
+    servers
+}
+
+/// Where a path goes; `None` is standard output.
+fn destination(args: &Get, path: &str) -> Result<Option<PathBuf>> {
+    match &args.output {
+        Some(file) if file.as_os_str() == "-" => Ok(None),
+        Some(file) => Ok(Some(file.clone())),
+        None => match request::file_name(path) {
+            Some(name) => Ok(Some(args.dir.join(name))),
+            None => Err(
+                Failure::new(format!("{path} does not end in a name of a file"))
+                    .hint("name the file yourself: --output FILE"),
+            ),
+        },
+    }
+}
+
+fn from_server(
+    args: &Get,
+    target: &Target,
+    jobs: Vec<(String, Option<PathBuf>)>,
+    output: Output,
+) -> Result<()> {
+    let options = &args.client;
+    let client = Client::new(
+        target,
+        &args.alpn,
+        &options.trust,
+        &options.own,
+        &options.transport,
+    )?;
+    let conn = client.connect()?;
+    let bar = output.spinner();
+    let to_stdout = args.output.as_deref() == Some(Path::new("-"));
+    let started = Instant::now();
+    let results = workers::each(usize::from(args.jobs), jobs, |(path, file)| {
+        fetch(&conn, &path, file.as_deref(), &bar).map_err(|failure| failure.during(path))
+    });
+    let time = started.elapsed();
+    bar.finish_and_clear();
+    let connection = ConnectionReport::of(&conn);
+    // The server has nothing more to say, and this side has everything.
+    let _ = conn.abort(0, "done");
+    let files = results.into_iter().collect::<Result<Vec<FileReport>>>()?;
+    let bytes = files
+        .iter()
+        .fold(0u64, |sum, file| sum.saturating_add(file.size));
+    let report = Report {
+        bytes,
+        seconds: time.as_secs_f64(),
+        throughput_mbit_s: human::mbit_s(bytes, time),
+        connection,
+        files,
+    };
+    if !to_stdout {
+        output.result(&report, &lines(&report, time));
+    }
+    Ok(())
+}
+
+fn lines(report: &Report, time: Duration) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    if report.files.len() <= 10 {
+        lines.extend(
+            report
+                .files
+                .iter()
+                .map(|file| format!("{}  {}", human::bytes(file.size), file.file)),
+        );
+    }
+    lines.push(format!(
+        "fetched {}",
+        report::total(report.files.len(), report.bytes, time)
+    ));
+    lines.extend(report.connection.lines());
+    lines
+}
+
+fn fetch(
+    conn: &Connection,
+    path: &str,
+    file: Option<&Path>,
+    bar: &ProgressBar,
+) -> Result<FileReport> {
+    let started = Instant::now();
+    let mut stream = conn.open_bi()?;
+    stream.send.write_last(request::encode(path).as_bytes())?;
+    let size = match file {
+        None => copy(&mut stream.recv, &mut io::stdout().lock(), bar)?,
+        Some(file) => {
+            let partial = Partial::new(part_name(file));
+            let open = |err: &io::Error| Failure::io(partial.path().display(), err);
+            let mut out = File::create(partial.path()).map_err(|err| open(&err))?;
+            let size = copy(&mut stream.recv, &mut out, bar)?;
+            std::fs::rename(partial.path(), file).map_err(|err| open(&err))?;
+            partial.keep();
+            size
+        }
+    };
+    Ok(FileReport {
+        path: path.into(),
+        file: file.map_or("-".into(), |file| file.display().to_string()),
+        size,
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+fn part_name(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
+fn copy(from: &mut impl Read, to: &mut impl Write, bar: &ProgressBar) -> Result<u64> {
+    let mut buf = vec![0; CHUNK];
+    let mut total: u64 = 0;
+    loop {
+        let len = match from.read(&mut buf) {
+            Ok(0) => return Ok(total),
+            Ok(len) => len,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
+            Err(err) => return Err(not_answered(&err)),
+        };
+        to.write_all(buf.get(..len).unwrap_or_default())
+            .map_err(|err| Failure::io("writing", &err))?;
+        total = total.saturating_add(len as u64);
+        bar.inc(len as u64);
+    }
+}
+
+fn not_answered(err: &io::Error) -> Failure {
+    let failure = Failure::io("the server's answer", err);
+    match Error::from_io(err) {
+        Some(Error::Reset(_)) => failure.hint("the server has no such file, or does not give it"),
+        _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_is_grouped_by_server_in_the_order_given() {
+        let urls: Vec<Url> = ["b/1", "a/2", "b/3", "b:99/4"]
+            .into_iter()
+            .map(|url| url.parse().unwrap())
+            .collect();
+        let groups: Vec<(String, Vec<&str>)> = by_server(&urls)
+            .into_iter()
+            .map(|(target, paths)| (target.to_string(), paths))
+            .collect();
+        let want = [
+            ("b:4433".to_string(), vec!["/1", "/3"]),
+            ("a:4433".to_string(), vec!["/2"]),
+            ("b:99".to_string(), vec!["/4"]),
+        ];
+        assert_eq!(groups, want);
+    }
+}
