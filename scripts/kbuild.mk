@@ -35,6 +35,9 @@ KBUILD_MAKE = $(kbuild-run) $(MAKE) -C $(kbuild-kdir) M=$(CURDIR) MO=$(MO) $(kbu
 modules:
 	@mkdir -p $(MO)
 	+$(KBUILD_MAKE) modules
+ifndef CLIPPY
+	@$(kbuild-run) scripts/panic-calls.sh $(MO)/net/quic/main.o scripts/panic-ceiling
+endif
 
 modules_clean:
 	+$(KBUILD_MAKE) clean
