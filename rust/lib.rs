@@ -12,4 +12,5 @@ pub mod net;
 pub mod rand;
 pub mod sync;
 pub mod time;
+pub mod uapi;
 pub mod window;

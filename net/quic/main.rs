@@ -17,7 +17,30 @@ pub mod buf;
 #[path = "../../rust/mem.rs"]
 pub mod mem;
 
+pub mod common;
+
+mod accept;
+mod apply;
+mod bind;
+mod close;
+mod connect;
+mod demux;
+mod drive;
+mod errno;
+mod family;
+mod globals;
+mod ioctl;
+mod listen;
+mod lookup;
+mod options;
+mod poll;
+mod protocol;
+mod recvmsg;
 mod selftest;
+mod sendmsg;
+mod socket;
+mod sockopt;
+mod uapi;
 
 module! {
     type: Quic,
@@ -35,13 +58,17 @@ module! {
 }
 
 /// What lives as long as the module.
-struct Quic;
+struct Quic {
+    _protocol: protocol::Registered,
+}
 
 impl kernel::Module for Quic {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
+    fn init(module: &'static ThisModule) -> Result<Self> {
         if module_parameters::selftest.value() != 0 {
             selftest::run()?;
         }
-        Ok(Quic)
+        Ok(Quic {
+            _protocol: protocol::register(module)?,
+        })
     }
 }

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From the core's errors to errno values; the only place that maps them.
+
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+
+use crate::{
+    common::error::Error as CoreError,
+    mem::AllocError, //
+};
+
+/// The errno of an error of the core.
+pub(crate) fn errno(error: CoreError) -> Error {
+    match error {
+        CoreError::Invalid => EINVAL,
+        CoreError::WouldBlock => EAGAIN,
+        CoreError::NoCredit => ENOSPC,
+        CoreError::Released => ENOSTR,
+        CoreError::Closed => EPIPE,
+        CoreError::NotConnected => ENOTCONN,
+        CoreError::MsgSize => EMSGSIZE,
+        CoreError::NoMemory => ENOMEM,
+        CoreError::Busy => EBUSY,
+        CoreError::NetUnreach => ENETUNREACH,
+    }
+}
+
+/// `ENOMEM`, for results of the core's containers.
+pub(crate) fn no_memory<T>(_: T) -> Error
+where
+    AllocError: From<T>,
+{
+    ENOMEM
+}

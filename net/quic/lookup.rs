@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a datagram finds its socket.
+//!
+//! Three tables, for all network namespaces together: connections by the connection ids that they
+//! issued, server connections by the id that their client chose for its first packets (together
+//! with both addresses, as anybody may choose any id), and listeners by port. The tables hold
+//! references; a socket is taken out before its connection is dropped.
+
+#![forbid(unsafe_code)]
+
+use core::net::SocketAddr;
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use crate::{
+    common::id::ConnectionId,
+    linux::net::{
+        hash::{
+            Key,
+            Table, //
+        },
+        netns::NetId,
+        sock::SockRef,
+        udp_tunnel::Tunnel, //
+    },
+    demux::Demux,
+    socket::Quic, //
+};
+
+/// A connection id in its network namespace.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CidKey {
+    pub(crate) net: NetId,
+    pub(crate) cid: ConnectionId,
+}
+
+impl Key for CidKey {
+    fn with_bytes<R>(&self, hash: impl FnOnce(&[u8]) -> R) -> R {
+        let mut bytes = Bytes::<32>::new();
+        bytes.push(&self.net.to_bytes());
+        bytes.push(self.cid.as_slice());
+        hash(bytes.as_slice())
+    }
+}
+
+/// The id that a client chose for the server, with the addresses of both.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InitialKey {
+    pub(crate) net: NetId,
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    pub(crate) cid: ConnectionId,
+}
+
+impl Key for InitialKey {
+    fn with_bytes<R>(&self, hash: impl FnOnce(&[u8]) -> R) -> R {
+        let mut bytes = Bytes::<80>::new();
+        bytes.push(&self.net.to_bytes());
+        bytes.push_addr(&self.local);
+        bytes.push_addr(&self.remote);
+        bytes.push(self.cid.as_slice());
+        hash(bytes.as_slice())
+    }
+}
+
+/// A port in its network namespace.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PortKey {
+    pub(crate) net: NetId,
+    pub(crate) port: u16,
+}
+
+impl Key for PortKey {
+    fn with_bytes<R>(&self, hash: impl FnOnce(&[u8]) -> R) -> R {
+        let mut bytes = Bytes::<16>::new();
+        bytes.push(&self.net.to_bytes());
+        bytes.push(&self.port.to_ne_bytes());
+        hash(bytes.as_slice())
+    }
+}
+
+/// A listening socket and what it listens for.
+pub(crate) struct Listening {
+    /// Its local address; the unspecified one stands for all.
+    pub(crate) addr: SocketAddr,
+    /// The device, 0 for all.
+    pub(crate) device: i32,
+    /// Its protocols of the application, joined by commas; empty for any.
+    pub(crate) alpn: Arc<KVec<u8>>,
+    /// Whether others that say so too may have the same key.
+    pub(crate) reuseport: bool,
+    /// The socket.
+    pub(crate) sk: SockRef<Quic>,
+}
+
+impl Listening {
+    /// How well this listener fits the destination `addr`, larger is better.
+    pub(crate) fn score(&self, tunnel: &Tunnel<Demux>, addr: &SocketAddr) -> Option<u8> {
+        if self.device != 0 && self.device != tunnel.device() {
+            return None;
+        }
+        let bound = u8::from(self.device != 0);
+        if self.addr.ip() == addr.ip() {
+            return Some(8 | bound);
+        }
+        if !self.addr.ip().is_unspecified() {
+            return None;
+        }
+        match (self.addr, addr) {
+            (SocketAddr::V4(_), SocketAddr::V4(_)) => Some(4 | bound),
+            (SocketAddr::V6(_), SocketAddr::V6(_)) => Some(4 | bound),
+            (SocketAddr::V6(_), SocketAddr::V4(_)) if !self.sk.raw().v6only() => Some(2 | bound),
+            _ => None,
+        }
+    }
+}
+
+/// The tables.
+#[pin_data]
+pub(crate) struct Tables {
+    #[pin]
+    pub(crate) cids: Table<CidKey, SockRef<Quic>>,
+    #[pin]
+    pub(crate) initials: Table<InitialKey, SockRef<Quic>>,
+    #[pin]
+    pub(crate) listeners: Table<PortKey, Listening>,
+}
+
+impl Tables {
+    /// Empty tables.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            cids <- Table::new(),
+            initials <- Table::new(),
+            listeners <- Table::new(),
+        })
+    }
+
+    /// The connection that issued `cid`.
+    pub(crate) fn by_cid(&self, net: NetId, cid: ConnectionId) -> Option<SockRef<Quic>> {
+        self.cids.find(&CidKey { net, cid }, |sk| Some(sk.clone()))
+    }
+
+    /// The server connection whose client still uses the id that it chose itself.
+    pub(crate) fn by_initial(&self, key: &InitialKey) -> Option<SockRef<Quic>> {
+        self.initials.find(key, |sk| Some(sk.clone()))
+    }
+
+    /// The listener for datagrams to `addr` that came by `tunnel`, the best fitting of those for
+    /// which `accepts` holds.
+    pub(crate) fn listener(
+        &self,
+        tunnel: &Tunnel<Demux>,
+        addr: &SocketAddr,
+        mut accepts: impl FnMut(&Listening) -> bool,
+    ) -> Option<SockRef<Quic>> {
+        let key = PortKey {
+            net: tunnel.net(),
+            port: addr.port(),
+        };
+        let mut best: Option<(u8, SockRef<Quic>)> = None;
+        self.listeners.for_each(&key, |l| {
+            let Some(score) = l.score(tunnel, addr) else {
+                return;
+            };
+            if best.as_ref().is_none_or(|(b, _)| score > *b) && accepts(l) {
+                best = Some((score, l.sk.clone()));
+            }
+        });
+        best.map(|(_, sk)| sk)
+    }
+}
+
+/// Bytes of a key, gathered to be hashed. What does not fit is left out, which is only unkind to
+/// the distribution; the sizes above are large enough.
+struct Bytes<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> Bytes<N> {
+    fn new() -> Self {
+        Self {
+            bytes: [0; N],
+            len: 0,
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let to = self.bytes.get_mut(self.len..).unwrap_or_default();
+        for (to, from) in to.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        self.len = self.len.saturating_add(bytes.len()).min(N);
+    }
+
+    fn push_addr(&mut self, addr: &SocketAddr) {
+        match addr {
+            SocketAddr::V4(a) => self.push(&a.ip().octets()),
+            SocketAddr::V6(a) => self.push(&a.ip().octets()),
+        }
+        self.push(&addr.port().to_ne_bytes());
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The poll mask and the wake-ups that go with it.
+//!
+//! `poll(2)` takes no lock: whoever changes the state of a socket publishes the mask it has now,
+//! and wakes those who wait for what came new.
+
+#![forbid(unsafe_code)]
+
+use crate::{
+    linux::{
+        net::sock::Held,
+        uapi::poll::*, //
+    },
+    socket::{
+        Quic,
+        Role, //
+    },
+};
+
+/// Data, an event or a connection can be had.
+const READABLE: u32 = POLLIN | POLLRDNORM;
+/// There is room to send.
+const WRITABLE: u32 = POLLOUT | POLLWRNORM;
+/// A socket without a connection: nothing will block.
+pub(crate) const CLOSED: u32 = POLLHUP | POLLERR | READABLE | POLLRDHUP | WRITABLE;
+
+/// The poll mask for the state of the socket.
+fn mask(sk: &Held<'_, Quic>) -> u32 {
+    match &sk.role {
+        Role::Idle => CLOSED,
+        Role::Listener(l) if l.has_pending() => READABLE,
+        Role::Listener(_) => 0,
+    }
+}
+
+/// Publishes the poll mask and wakes those who wait for what is new in it.
+pub(crate) fn publish(sk: &mut Held<'_, Quic>) {
+    let mask = mask(sk);
+    let new = sk.sk().shared().set_ready(mask);
+    let raw = sk.sk().raw();
+    if new & (POLLHUP | POLLERR) != 0 {
+        raw.wake_all();
+        return;
+    }
+    if new & READABLE != 0 {
+        raw.wake_readers();
+    }
+    if new & WRITABLE != 0 {
+        raw.wake_writers();
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Registration with the kernel, and the order in which the module comes up and goes down.
+
+#![forbid(unsafe_code)]
+
+use kernel::{
+    prelude::*,
+    ThisModule, //
+};
+
+use crate::{
+    globals::{
+        self,
+        Shared, //
+    },
+    linux::{
+        net::proto::{
+            Info,
+            Registration, //
+        },
+        uapi::IPPROTO_QUIC, //
+    },
+    socket::Quic, //
+};
+
+/// Everything that is registered. Dropped in the order of the fields: first nobody can make a
+/// socket any more, then what sockets share goes.
+pub(crate) struct Registered {
+    _registration: Registration,
+    _shared: Shared,
+}
+
+/// Brings the protocol up.
+pub(crate) fn register(module: &'static ThisModule) -> Result<Registered> {
+    let shared = globals::set_up()?;
+    let info = Info {
+        number: IPPROTO_QUIC,
+        name4: c"QUIC",
+        name6: c"QUICv6",
+    };
+    Ok(Registered {
+        _registration: Registration::new::<Quic>(module, &info)?,
+        _shared: shared,
+    })
+}
