@@ -18,7 +18,8 @@ use core::{
     ops::{
         Deref,
         DerefMut, //
-    }, //
+    },
+    ptr, //
 };
 
 use kernel::{
@@ -264,8 +265,15 @@ impl<T> Vec<T> {
     /// Drops the first `count` items.
     pub fn drain_front(&mut self, count: usize) {
         let rest = self.0.len().saturating_sub(count);
-        if rest > 0 && count > 0 {
-            self.0.as_mut_slice().rotate_left(count);
+        let items = self.0.as_mut_ptr();
+        // The standard `rotate_left` would do, but leaves a panic for every type.
+        for to in 0..rest {
+            // SAFETY: `to` is less than the length.
+            let to_item = unsafe { items.add(to) };
+            // SAFETY: `to + count` is less than `rest + count`, which is the length.
+            let from_item = unsafe { to_item.add(count) };
+            // SAFETY: Both are items of the array.
+            unsafe { ptr::swap(to_item, from_item) };
         }
         self.0.truncate(rest);
     }

@@ -49,20 +49,20 @@ unsafe impl Backend for SpinLockBhBackend {
     }
 
     #[inline]
-    unsafe fn lock(ptr: *mut Self::State) {
+    unsafe fn lock(ptr: *mut Self::State) -> Self::GuardState {
         // SAFETY: The caller promises that the lock has been initialised.
         unsafe { bindings::spin_lock_bh(ptr) }
     }
 
     #[inline]
-    unsafe fn try_lock(ptr: *mut Self::State) -> Option<()> {
+    unsafe fn try_lock(ptr: *mut Self::State) -> Option<Self::GuardState> {
         // SAFETY: The caller promises that the lock has been initialised.
         let taken = unsafe { bindings::spin_trylock_bh(ptr) };
         (taken != 0).then_some(())
     }
 
     #[inline]
-    unsafe fn unlock(ptr: *mut Self::State, _: &()) {
+    unsafe fn unlock(ptr: *mut Self::State, _state: &Self::GuardState) {
         // SAFETY: The caller promises that it holds the lock.
         unsafe { bindings::spin_unlock_bh(ptr) }
     }

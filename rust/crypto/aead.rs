@@ -59,10 +59,10 @@ impl Aead {
         let tfm = from_err_ptr(tfm).map_err(|error| key_error(error.to_errno()))?;
         let tfm = Transform(NonNull::new(tfm).ok_or(KeyError::Unsupported)?);
         tfm.check()?;
-        let nonce = KBox::new([0; NONCE_LEN], Gfp::KERNEL.flags()).map_err(|_| KeyError::NoMemory)?;
+        let nonce =
+            KBox::new([0; NONCE_LEN], Gfp::KERNEL.flags()).map_err(|_| KeyError::NoMemory)?;
         // SAFETY: `tfm` is a valid transform.
-        let request =
-            unsafe { bindings::aead_request_alloc(tfm.0.as_ptr(), Gfp::KERNEL.as_raw()) };
+        let request = unsafe { bindings::aead_request_alloc(tfm.0.as_ptr(), Gfp::KERNEL.as_raw()) };
         let request = NonNull::new(request).ok_or(KeyError::NoMemory)?;
         // SAFETY: `request` is valid. Without a flag to say so, nothing sleeps; without a callback,
         // nothing is called, which is right for a synchronous transform.
@@ -116,7 +116,13 @@ impl Aead {
         let mut target = List::new();
         target.push(message.packet)?;
         target.end();
-        self.prepare(nonce, &mut source, &mut target, message.header_len, text_len)?;
+        self.prepare(
+            nonce,
+            &mut source,
+            &mut target,
+            message.header_len,
+            text_len,
+        )?;
         // SAFETY: The request has just been filled in, its lists cover what their lengths say, and
         // by the type invariants the operation is over when the call returns.
         match unsafe { bindings::crypto_aead_encrypt(self.request.as_ptr()) } {
@@ -292,7 +298,10 @@ impl List {
         let mut at = message.inline_end;
         let mut parts = message.tail.iter().peekable();
         while let Some(part) = parts.next() {
-            let filled = at.checked_sub(message.header_len).ok_or(KeyError::Invalid)? % SEAM;
+            let filled = at
+                .checked_sub(message.header_len)
+                .ok_or(KeyError::Invalid)?
+                % SEAM;
             let lead = (SEAM - filled) % SEAM;
             let rest = part.len().saturating_sub(lead);
             let direct = match parts.peek() {

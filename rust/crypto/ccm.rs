@@ -10,9 +10,9 @@
 use kernel::prelude::*;
 
 use super::{
-    split_sealed,
     wipe,
     Message,
+    Sealed,
     NONCE_LEN, //
 };
 use crate::{
@@ -62,7 +62,9 @@ impl Key {
         let total = message.total();
         let tail = message.tail;
         let parts = message.parts().ok_or(KeyError::Invalid)?;
-        let text_len = total.saturating_sub(parts.header.len()).saturating_sub(TAG_LEN);
+        let text_len = total
+            .saturating_sub(parts.header.len())
+            .saturating_sub(TAG_LEN);
         let mut ctx = self.begin(nonce, parts.header, text_len)?;
         let text = parts.inline.as_mut_ptr();
         // SAFETY: `begin` initialised the context; source and destination are the same valid bytes.
@@ -95,7 +97,7 @@ impl Key {
         packet: &mut [u8],
         header_len: usize,
     ) -> Result<usize, KeyError> {
-        let (header, text, tag) = split_sealed(packet, header_len, TAG_LEN)?;
+        let Sealed { header, text, tag } = Sealed::new(packet, header_len, TAG_LEN)?;
         let len = text.len();
         let text = text.as_mut_ptr();
         // SAFETY: `text` is valid for reads and writes of `len` bytes, the other pointers for reads

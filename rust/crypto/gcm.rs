@@ -10,9 +10,9 @@
 use kernel::prelude::*;
 
 use super::{
-    split_sealed,
     wipe,
     Message,
+    Sealed,
     NONCE_LEN, //
 };
 use crate::{
@@ -94,7 +94,7 @@ impl Key {
         packet: &mut [u8],
         header_len: usize,
     ) -> Result<usize, KeyError> {
-        let (header, text, tag) = split_sealed(packet, header_len, TAG_LEN)?;
+        let Sealed { header, text, tag } = Sealed::new(packet, header_len, TAG_LEN)?;
         let len = text.len();
         let text = text.as_mut_ptr();
         // SAFETY: `text` is valid for reads and writes of `len` bytes, the other pointers for reads

@@ -52,6 +52,7 @@ pub fn ct_eq(a: &[u8], b: &[u8]) -> bool {
         return false;
     }
     // SAFETY: Both are valid for reads of the same length.
-    let differ = unsafe { bindings::__crypto_memneq(a.as_ptr().cast(), b.as_ptr().cast(), a.len()) };
+    let differ =
+        unsafe { bindings::__crypto_memneq(a.as_ptr().cast(), b.as_ptr().cast(), a.len()) };
     differ == 0
 }

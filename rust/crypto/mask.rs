@@ -64,8 +64,8 @@ impl ChaChaKey {
         if raw.len() != 32 {
             return Err(KeyError::Invalid);
         }
-        let place = KBox::<[u32; 8]>::zeroed(Gfp::atomic().flags())
-            .map_err(|_| KeyError::NoMemory)?;
+        let place =
+            KBox::<[u32; 8]>::zeroed(Gfp::atomic().flags()).map_err(|_| KeyError::NoMemory)?;
         let mut key = Self(place);
         let words = raw.chunks_exact(4).filter_map(|word| word.try_into().ok());
         for (to, word) in key.0.iter_mut().zip(words) {

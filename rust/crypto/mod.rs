@@ -89,20 +89,24 @@ struct Parts<'a> {
     tag: &'a mut [u8],
 }
 
-/// Splits a received packet into header, ciphertext and tag.
-fn split_sealed(
-    packet: &mut [u8],
-    header_len: usize,
-    tag_len: usize,
-) -> Result<(&[u8], &mut [u8], &[u8]), KeyError> {
-    let (header, rest) = packet
-        .split_at_mut_checked(header_len)
-        .ok_or(KeyError::Invalid)?;
-    let text_len = rest.len().checked_sub(tag_len).ok_or(KeyError::Invalid)?;
-    let (text, tag) = rest
-        .split_at_mut_checked(text_len)
-        .ok_or(KeyError::Invalid)?;
-    Ok((header, text, tag))
+/// A received packet with its parts told apart.
+struct Sealed<'a> {
+    header: &'a [u8],
+    text: &'a mut [u8],
+    tag: &'a [u8],
+}
+
+impl<'a> Sealed<'a> {
+    fn new(packet: &'a mut [u8], header_len: usize, tag_len: usize) -> Result<Self, KeyError> {
+        let (header, rest) = packet
+            .split_at_mut_checked(header_len)
+            .ok_or(KeyError::Invalid)?;
+        let text_len = rest.len().checked_sub(tag_len).ok_or(KeyError::Invalid)?;
+        let (text, tag) = rest
+            .split_at_mut_checked(text_len)
+            .ok_or(KeyError::Invalid)?;
+        Ok(Self { header, text, tag })
+    }
 }
 
 /// What an errno of the crypto API means here.
