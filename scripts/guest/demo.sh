@@ -34,7 +34,7 @@ row() {
 	jq -rs --arg name "$1" --arg same "$2" '
 		(map(select(.handshake_ms)) | last) as $c |
 		[$name, ($c.handshake_ms | floor | tostring) + " ms", ($c.throughput_mbit_s * 100 | floor / 100 | tostring) + " Mbit/s",
-		 ($c.packets_lost | tostring), ($c.packets_retransmitted | tostring), $c.cipher // "-", $same] | @tsv' "$DIR/$1.json" |
+		 ($c.packets_lost | tostring), ($c.frames_retransmitted | tostring), $c.cipher // "-", $same] | @tsv' "$DIR/$1.json" |
 		awk -F'\t' '{printf "    %-24s %10s %16s %8s %14s  %-14s %s\n", $1, $2, $3, $4, $5, $6, $7}'
 }
 
@@ -74,7 +74,7 @@ for job in $a $b $c $d; do wait $job || status=1; done
 [ $status = 0 ] || fail "a transfer failed" $DIR/*.err $DIR/*.log
 say "Done in $((SECONDS - began)) s"
 
-printf '\n    %-24s %10s %16s %8s %14s  %-14s %s\n' transfer handshake throughput lost retransmitted cipher file
+printf '\n    %-24s %10s %16s %8s %14s  %-14s %s\n' transfer handshake throughput lost "sent again" cipher file
 for name in ipv4-to-server ipv4-to-client ipv6-to-server ipv6-to-client; do
 	cmp $DIR/image $DIR/$name/image || fail "$name: the file that arrived is another" $DIR/$name.log
 	row $name identical
