@@ -24,7 +24,8 @@ use crate::{
     human, //
 };
 
-/// What is told about a connection with every result.
+/// What is told about a connection with every result. In JSON its fields stand beside those of
+/// the result, so that a script needs one name for a number.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConnectionReport {
     pub local: String,
@@ -36,7 +37,7 @@ pub struct ConnectionReport {
     pub verified: bool,
     pub handshake_ms: f64,
     /// The kernel's counters, where it has them.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(flatten)]
     pub counters: Option<Counters>,
 }
 
@@ -217,4 +218,58 @@ pub fn total(files: usize, bytes: u64, time: std::time::Duration) -> String {
         human::duration(time),
         human::rate(bytes, time)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Result {
+        bytes: u64,
+        #[serde(flatten)]
+        connection: ConnectionReport,
+    }
+
+    fn result(counters: Option<Counters>) -> Result {
+        Result {
+            bytes: 5,
+            connection: ConnectionReport {
+                local: "192.0.2.1:1".into(),
+                peer: "192.0.2.2:2".into(),
+                version: "QUICv1".into(),
+                cipher: "AES-128-GCM".into(),
+                resumed: false,
+                verified: false,
+                handshake_ms: 1.5,
+                counters,
+            },
+        }
+    }
+
+    #[test]
+    fn a_script_finds_every_number_at_the_top() {
+        let stats = Statistics::default();
+        let value = serde_json::to_value(result(Some(Counters::from(&stats)))).unwrap();
+        for name in [
+            "bytes",
+            "handshake_ms",
+            "cipher",
+            "packets_lost",
+            "frames_retransmitted",
+        ] {
+            assert!(value.get(name).is_some(), "{name} in {value}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_without_counters_leaves_them_out() {
+        let result = result(None);
+        let value = serde_json::to_value(&result).unwrap();
+        assert_eq!(value.get("packets_lost"), None);
+        assert_eq!(
+            result.connection.lines(),
+            ["  QUICv1 with AES-128-GCM, peer not verified, handshake in 1.5 ms"]
+        );
+    }
 }

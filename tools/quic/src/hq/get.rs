@@ -66,6 +66,7 @@ struct Report {
     bytes: u64,
     seconds: f64,
     throughput_mbit_s: f64,
+    #[serde(flatten)]
     connection: ConnectionReport,
 }
 

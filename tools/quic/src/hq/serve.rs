@@ -59,6 +59,7 @@ enum Event {
         peer: String,
     },
     Client {
+        #[serde(flatten)]
         connection: ConnectionReport,
         end: String,
     },

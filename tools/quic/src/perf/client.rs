@@ -51,6 +51,7 @@ enum Measurement {
         answer: u32,
         per_second: f64,
         times: Summary,
+        #[serde(flatten)]
         connection: ConnectionReport,
     },
     Handshakes {
@@ -66,6 +67,7 @@ struct Throughput {
     seconds: f64,
     throughput_mbit_s: f64,
     streams: u16,
+    #[serde(flatten)]
     connection: ConnectionReport,
 }
 

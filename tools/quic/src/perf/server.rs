@@ -45,6 +45,7 @@ enum Event {
     },
     Client {
         streams: usize,
+        #[serde(flatten)]
         connection: ConnectionReport,
     },
 }

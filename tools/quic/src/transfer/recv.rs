@@ -75,6 +75,7 @@ enum Event {
         peer: String,
     },
     Sender {
+        #[serde(flatten)]
         connection: ConnectionReport,
         end: String,
     },
