@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Run the QUIC selftests and print TAP, then "N passed, N failed, N skipped".
+# Run the QUIC selftests. Prints one TAP stream for all programs, with what they
+# have to say as comments, and last "N passed, N failed, N skipped".
 #
 #   run_tests.sh [-m] [DIR] [PROGRAM...]
 #
 # DIR holds the programs (default: where this script is).  With -m the module
-# must unload after the tests without leaving a reference, and loads again.
+# must unload after the tests without leaving a reference.
 # QUIC_KSFT_SCALE multiplies all time limits; it is measured if not set.
 # The exit status is 0 if nothing failed, 4 if all was skipped, else 1.
 
@@ -26,8 +27,7 @@ while getopts mh opt; do
 done
 shift $((OPTIND - 1))
 
-here=$(dirname "$0")
-dir=$here
+dir=$(dirname "$0")
 if [ -d "$1" ]; then
 	dir=$1
 	shift
@@ -40,15 +40,45 @@ quic_stream quic_stream_end quic_event quic_poll quic_life quic_bulk quic_hostil
 
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
+number=0
 passed=0
 failed=0
 skipped=0
 failures=
 
+result()
+{
+	number=$((number + 1))
+	echo "$1 $number - $2"
+	case $1 in
+	ok) passed=$((passed + 1)) ;;
+	*)
+		failed=$((failed + 1))
+		failures="$failures$2
+"
+		;;
+	esac
+}
+
 # Warnings of the kernel count as a failure of the program that caused them.
 kernel_warnings()
 {
 	dmesg 2>/dev/null | grep -c -E 'BUG:|WARNING:|Oops|refcount_t|rust_kernel: panicked'
+}
+
+# Renumber the results of one program; what failed keeps its explanations.
+renumber()
+{
+	awk -v number="$number" -v prog="$1" '
+	/^(not )?ok [0-9]/ {
+		status = $1 == "ok" ? "ok" : "not ok"
+		sub(/^(not )?ok [0-9]+ -? ?/, "")
+		printf "%s %d - %s: %s\n", status, ++number, prog, $0
+		next
+	}
+	/^TAP version|^1\.\.|RUN   |         OK  |^# (Totals|PASSED|FAILED|Starting)/ { next }
+	/^#/ { print; next }
+	{ print "# " $0 }' "$log"
 }
 
 count()
@@ -58,37 +88,28 @@ count()
 
 run_one()
 {
-	prog=$1
 	before=$(kernel_warnings)
-	echo "# --- $prog"
-	"$dir/$prog" >"$log" 2>&1
+	"$dir/$1" >"$log" 2>&1
 	status=$?
-	sed "s/^/    /" "$log"
+	renumber "$1"
 	skip=$(count '^ok .*# SKIP')
-	pass=$(($(count '^ok ') - skip))
-	fail=$(count '^not ok ')
+	pass=$(($(count '^ok [0-9]') - skip))
+	fail=$(count '^not ok [0-9]')
+	number=$((number + skip + pass + fail))
+	passed=$((passed + pass))
+	skipped=$((skipped + skip))
+	failed=$((failed + fail))
+	if [ "$fail" -gt 0 ]; then
+		failures="$failures$(sed -n "s/^not ok [0-9]* -\{0,1\} \{0,1\}/$1: /p" "$log")
+"
+	fi
 	# A program that died before it could say "not ok" has failed as well.
 	if [ $status -ne 0 ] && [ $status -ne 4 ] && [ "$fail" -eq 0 ]; then
-		fail=1
-		echo "# $prog ended with status $status"
+		result "not ok" "$1: ended with status $status"
 	fi
 	after=$(kernel_warnings)
 	if [ "$after" -gt "$before" ]; then
-		fail=$((fail + 1))
-		echo "# the kernel log has $((after - before)) new warnings"
-	fi
-	passed=$((passed + pass))
-	failed=$((failed + fail))
-	skipped=$((skipped + skip))
-	number=$((number + 1))
-	if [ "$fail" -gt 0 ]; then
-		echo "not ok $number $prog # $pass passed, $fail failed, $skip skipped"
-		failures="$failures$(grep '^not ok ' "$log" | sed "s/^not ok [0-9]* /$prog: /")
-"
-	elif [ "$pass" -eq 0 ]; then
-		echo "ok $number $prog # SKIP $skip tests"
-	else
-		echo "ok $number $prog # $pass passed, $skip skipped"
+		result "not ok" "$1: the kernel log has $((after - before)) new warnings"
 	fi
 }
 
@@ -100,7 +121,6 @@ references()
 # The last namespace goes away asynchronously: wait for the count, not for time.
 module_unloads()
 {
-	number=$((number + 1))
 	tries=0
 	while [ "$(references)" != 0 ] && [ $tries -lt 600 ]; do
 		sleep 0.1
@@ -108,26 +128,18 @@ module_unloads()
 	done
 	before=$(kernel_warnings)
 	if rmmod quic && [ "$(kernel_warnings)" -eq "$before" ]; then
-		passed=$((passed + 1))
-		echo "ok $number the module unloads"
+		result ok "the module unloads"
 	else
-		failed=$((failed + 1))
-		failures="${failures}module: $(references) references left
-"
-		echo "not ok $number the module unloads"
+		result "not ok" "the module unloads: $(references) references are left"
 	fi
 }
 
-# shellcheck disable=SC2086 # a list of names
-set -- $programs
 echo "TAP version 13"
-echo "1..$(($# + check_module))"
-number=0
-for program; do
+for program in $programs; do
 	run_one "$program"
 done
 [ $check_module -eq 1 ] && module_unloads
-
+echo "1..$number"
 [ -n "$failures" ] && printf '%s' "$failures" | sed 's/^/# failed: /'
 echo "# $passed passed, $failed failed, $skipped skipped"
 [ $failed -gt 0 ] && exit 1
