@@ -51,6 +51,8 @@ impl Frame<'_> {
             }
             // A client that sends 0-RTT was issued no connection id yet that it could retire.
             Frame::RetireConnectionId { .. } => matches!(level, Level::App),
+            // min_ack_delay is not remembered, so 0-RTT cannot have these (section 3 of the draft).
+            Frame::AckFrequency(_) | Frame::ImmediateAck => matches!(level, Level::App),
             _ => matches!(level, Level::Early | Level::App),
         }
     }

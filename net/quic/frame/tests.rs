@@ -294,7 +294,7 @@ fn each_type_is_allowed_in_the_packets_of_the_table() {
     let allowed = |ty: u64| match ty {
         0x00 | 0x01 | 0x1c => "IH01",
         0x02 | 0x03 | 0x06 => "IH_1",
-        0x07 | 0x19 | 0x1b | 0x1e => "___1",
+        0x07 | 0x19 | 0x1b | 0x1e | 0x1f | 0xaf => "___1",
         _ => "__01",
     };
     let ack = [3, 9, 0, 0, 1, 0, 0, 0];

@@ -44,3 +44,6 @@ pub mod cong;
 
 #[path = "../../../../../net/quic/recovery/mod.rs"]
 pub mod recovery;
+
+#[path = "../../../../../net/quic/params/mod.rs"]
+pub mod params;
