@@ -76,7 +76,7 @@ renumber()
 		printf "%s %d - %s: %s\n", status, ++number, prog, $0
 		next
 	}
-	/^TAP version|^1\.\.|RUN   |         OK  |^# (Totals|PASSED|FAILED|Starting)/ { next }
+	/^TAP version|^1\.\.|RUN   |         OK  |^#      SKIP  |^# (Totals|PASSED|FAILED|Starting)/ { next }
 	/^#/ { print; next }
 	{ print "# " $0 }' "$log"
 }
