@@ -8,6 +8,7 @@
 # are plain names for integers: bindgen takes what it does not see for something that cannot be
 # copied, and a union of such things is no Rust union.
 set -eu
+export LC_ALL=C
 
 awk -v own="$2" '
 BEGIN {
@@ -33,5 +34,6 @@ BEGIN {
 	while ((getline line < own) > 0)
 		keep[line] = 1
 }
-!($1 in keep) { print "--blocklist-type " $1 }
-'
+!($1 in keep)
+' |
+	sh "$(dirname "$0")/join.sh" --blocklist-type
