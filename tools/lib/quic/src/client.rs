@@ -30,6 +30,7 @@ use crate::{
         Error,
         Result, //
     },
+    resumption::SessionTicket,
     settings::{
         builder_methods,
         Settings, //
@@ -150,21 +151,49 @@ impl Connection {
         server_name: &str,
         config: &ClientConfig,
     ) -> Result<Connection> {
-        let addrs = addr
-            .to_socket_addrs()
-            .map_err(|err| Error::Io("looking up the server's address", err))?;
-        let mut last = None;
-        for addr in addrs {
-            match connect_one(&addr, server_name, &config.0) {
-                Err(err @ (Error::Io(..) | Error::Timeout(_))) => last = Some(err),
-                other => return other,
-            }
-        }
-        Err(last.unwrap_or_else(|| Error::Config("the server's name has no address".into())))
+        connect_any(addr, server_name, config, None)
+    }
+
+    /// Like [`Self::connect`], but continues an earlier connection with the same server, which
+    /// spares both sides the certificates. If the server does not want to, the handshake is an
+    /// ordinary one; [`ConnectionInfo::resumed`] tells.
+    ///
+    /// [`ConnectionInfo::resumed`]: crate::ConnectionInfo::resumed
+    pub fn connect_resuming(
+        addr: impl ToSocketAddrs,
+        server_name: &str,
+        config: &ClientConfig,
+        ticket: &SessionTicket,
+    ) -> Result<Connection> {
+        connect_any(addr, server_name, config, Some(ticket))
     }
 }
 
-fn connect_one(addr: &SocketAddr, server_name: &str, config: &Inner) -> Result<Connection> {
+fn connect_any(
+    addr: impl ToSocketAddrs,
+    server_name: &str,
+    config: &ClientConfig,
+    ticket: Option<&SessionTicket>,
+) -> Result<Connection> {
+    let addrs = addr
+        .to_socket_addrs()
+        .map_err(|err| Error::Io("looking up the server's address", err))?;
+    let mut last = None;
+    for addr in addrs {
+        match connect_one(&addr, server_name, &config.0, ticket) {
+            Err(err @ (Error::Io(..) | Error::Timeout(_))) => last = Some(err),
+            other => return other,
+        }
+    }
+    Err(last.unwrap_or_else(|| Error::Config("the server's name has no address".into())))
+}
+
+fn connect_one(
+    addr: &SocketAddr,
+    server_name: &str,
+    config: &Inner,
+    ticket: Option<&SessionTicket>,
+) -> Result<Connection> {
     let socket = Socket::open(addr).map_err(driver::open_error)?;
     let settings = &config.settings;
     settings.apply(&socket)?;
@@ -176,6 +205,9 @@ fn connect_one(addr: &SocketAddr, server_name: &str, config: &Inner) -> Result<C
     socket
         .connect(addr)
         .map_err(|err| Error::Io("connecting", err))?;
-    let session = config.tls.session(Some(server_name), settings)?;
+    let mut session = config.tls.session(Some(server_name), settings, false)?;
+    if let Some(ticket) = ticket {
+        ticket.apply(&mut session)?;
+    }
     driver::establish(socket, session, settings, Instant::now())
 }

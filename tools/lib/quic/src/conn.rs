@@ -13,7 +13,8 @@ use std::{
             AtomicBool,
             Ordering, //
         },
-        Arc, //
+        Arc,
+        Mutex, //
     },
     time::{
         Duration,
@@ -41,10 +42,14 @@ use crate::{
         SendStream,
         StreamId, //
     },
+    sys::gnutls::Session,
 };
 
 /// How often to ask the socket whether everything was acknowledged, between events.
 const DELIVERY_POLL: Duration = Duration::from_millis(20);
+/// How long the socket's send memory must have been free before that counts as delivery. The
+/// memory tells nothing of the end of a stream, which may still be on its way.
+const DELIVERY_SETTLED: Duration = Duration::from_secs(2);
 
 /// How long to look for the event that explains a failed write.
 const STOP_WAIT: Duration = Duration::from_millis(100);
@@ -67,7 +72,8 @@ pub struct ConnectionInfo {
     pub version: Version,
     /// The session continues an earlier one.
     pub resumed: bool,
-    /// On a server: the name that the client asked for (SNI).
+    /// The server's name: as given to [`Connection::connect`], or as the client asked for it
+    /// (SNI).
     pub server_name: Option<String>,
     /// The peer proved its identity by a certificate or a pre-shared key.
     pub peer_verified: bool,
@@ -91,6 +97,8 @@ pub(crate) struct Shared {
     pub(crate) read_timeout: Option<Duration>,
     pub(crate) close_timeout: Duration,
     pub(crate) closed: AtomicBool,
+    /// A client's TLS session, which can take tickets.
+    pub(crate) session: Mutex<Option<Session>>,
 }
 
 impl Connection {
@@ -278,6 +286,7 @@ impl Shared {
     ) -> Result<()> {
         let what = "waiting for the peer to acknowledge the data";
         let end = deadline(timeout);
+        let mut free_since = None;
         loop {
             let slice = Instant::now().checked_add(DELIVERY_POLL);
             let next = [slice, end].into_iter().flatten().min();
@@ -286,15 +295,16 @@ impl Shared {
                 Err(Error::Timeout(_)) => {}
                 other => return other,
             }
-            // An event may have been dropped for want of room; the accounting tells too.
-            if matches!(self.socket.unacknowledged(), Ok(0)) {
-                return self.wait(next, what, |inbox| {
-                    inbox.all_delivered();
-                    Some(Ok(()))
-                });
-            }
             if end.is_some_and(|end| end <= Instant::now()) {
                 return Err(Error::Timeout(what));
+            }
+            // The event may have been dropped for want of room; the accounting tells, too.
+            free_since = match self.socket.unacknowledged() {
+                Ok(0) => free_since.or_else(|| Some(Instant::now())),
+                _ => None,
+            };
+            if free_since.is_some_and(|since| since.elapsed() >= DELIVERY_SETTLED) {
+                self.demux.all_delivered();
             }
         }
     }

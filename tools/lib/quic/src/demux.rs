@@ -131,6 +131,12 @@ impl Demux {
         self.lock().inbox.sending_was_reset(id);
     }
 
+    /// Nobody waits for acknowledgements any more.
+    pub(crate) fn all_delivered(&self) {
+        self.lock().inbox.all_delivered();
+        self.changed.notify_all();
+    }
+
     /// The code with which the peer stopped the stream, if it has.
     pub(crate) fn stopped(&self, id: StreamId) -> Option<u64> {
         self.lock().inbox.stopped(id)

@@ -5,7 +5,8 @@ use std::{
     io,
     sync::{
         atomic::AtomicBool,
-        Arc, //
+        Arc,
+        Mutex, //
     },
     time::{
         Duration,
@@ -194,6 +195,7 @@ pub(crate) fn establish(
     let io_error = |what| move |err| Error::Io(what, err);
     let is_server = prepared.is_server;
     let verifies_peer = prepared.verifies_peer;
+    let asked_name = prepared.peer_name.clone();
     socket
         .set_write_timeout(Some(settings.handshake_timeout))
         .map_err(io_error("setting a time-out"))?;
@@ -222,7 +224,7 @@ pub(crate) fn establish(
         cipher,
         version: SocketConfig::read_version(&config),
         resumed: session.is_resumed(),
-        server_name: session.server_name().filter(|_| is_server),
+        server_name: asked_name.or_else(|| session.server_name()),
         peer_verified: verifies_peer && (session.has_peer_certificate() || !is_server),
     };
     // The hooks would keep the socket open.
@@ -239,6 +241,7 @@ pub(crate) fn establish(
             read_timeout: settings.read_timeout,
             close_timeout: settings.close_timeout,
             closed: AtomicBool::new(false),
+            session: Mutex::new(Some(finished.session).filter(|_| !is_server)),
         }),
     })
 }

@@ -86,6 +86,7 @@ mod demux;
 mod driver;
 mod error;
 mod handshake;
+mod resumption;
 mod server;
 mod settings;
 mod socket;
@@ -121,6 +122,7 @@ pub use error::{
     Error,
     Result, //
 };
+pub use resumption::SessionTicket;
 pub use server::{
     Incoming,
     Listener,

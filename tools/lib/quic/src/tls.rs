@@ -142,8 +142,9 @@ impl ClientTls {
         &self,
         server_name: Option<&str>,
         settings: &Settings,
+        early_data: bool,
     ) -> Result<Prepared> {
-        let mut session = Session::client(false).map_err(tls_error)?;
+        let mut session = Session::client(early_data).map_err(tls_error)?;
         prepare(&mut session, &self.priority, settings)?;
         let name = server_name.map_or(Ok(PeerName::AnyServer), parse_name)?;
         if let PeerName::Dns(name) = &name {

@@ -50,7 +50,7 @@ pub(super) fn client(
     let tls = credentials::client(psk_file)?;
     let settings = settings(alpns)?;
     let name = hostname.map(CStr::to_string_lossy);
-    let prepared = tls.session(name.as_deref(), &settings)?;
+    let prepared = tls.session(name.as_deref(), &settings, false)?;
     run(socket, prepared)
 }
 

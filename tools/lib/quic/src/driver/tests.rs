@@ -45,6 +45,10 @@ struct Scene {
     psks: PskKeys,
     auth: ClientAuth,
     server: Settings,
+    /// Data of an earlier session to continue.
+    resume: Option<Vec<u8>>,
+    /// The server's credentials, if it is the server of an earlier scene.
+    server_tls: Option<Arc<ServerTls>>,
     ends: (End, End),
 }
 
@@ -66,6 +70,8 @@ impl Scene {
             psks: PskKeys::default(),
             auth: ClientAuth::None,
             server: settings(),
+            resume: None,
+            server_tls: None,
             ends: pipe::pair(),
         }
     }
@@ -79,17 +85,19 @@ impl Scene {
             Some(psk) => ClientTls::with_psk(psk, &self.client.ciphers),
             None => ClientTls::with_trust(&self.trust, files, &self.client.ciphers),
         };
-        let certificates: Vec<_> = self
-            .certificate
-            .map(|chain| (data(chain), key.clone()))
-            .into_iter()
-            .collect();
-        let server_tls =
-            ServerTls::new(&certificates, self.psks, &self.auth, &self.server.ciphers).unwrap();
-        let client = client_tls
+        let server_tls = self.server_tls.unwrap_or_else(|| {
+            let certificate = self.certificate.map(|chain| (data(chain), key.clone()));
+            let certificates: Vec<_> = certificate.into_iter().collect();
+            let ciphers = &self.server.ciphers;
+            Arc::new(ServerTls::new(&certificates, self.psks, &self.auth, ciphers).unwrap())
+        });
+        let mut client = client_tls
             .unwrap()
-            .session(Some(self.name), &self.client)
+            .session(Some(self.name), &self.client, self.resume.is_some())
             .unwrap();
+        if let Some(data) = &self.resume {
+            client.session.as_ref().resume(data).unwrap();
+        }
         let server = server_tls.session(&self.server, Some(&[7; 64])).unwrap();
         let (client_end, server_end) = (Arc::new(self.ends.0), Arc::new(self.ends.1));
         let outcome = thread::scope(|scope| {
@@ -395,7 +403,7 @@ fn a_client_shows_its_certificate_when_asked() {
 fn a_silent_peer_is_a_time_out() {
     let tls = ClientTls::with_trust(&Trust::InsecureNoVerification, None, &Cipher::ALL).unwrap();
     let prepared = tls
-        .session(Some("server.test"), &Settings::default())
+        .session(Some("server.test"), &Settings::default(), false)
         .unwrap();
     let (end, _other) = pipe::pair();
     let err = run(&Arc::new(end), prepared, Duration::from_millis(50)).unwrap_err();
@@ -528,4 +536,68 @@ fn files_that_cannot_be_used_are_named() {
         server("other-ca.pem", "leaf.key").contains("do not match")
             || server("other-ca.pem", "leaf.key").contains("mismatch")
     );
+}
+
+/// A server and the data of a session with it.
+fn earlier_session() -> (Arc<ServerTls>, Vec<u8>) {
+    let files = [(data("server.pem"), data("leaf.key"))];
+    let (keys, ciphers) = (PskKeys::default(), &Cipher::ALL);
+    let server = Arc::new(ServerTls::new(&files, keys, &ClientAuth::None, ciphers).unwrap());
+    let ((mut client, _), (end, _)) = resumed(&server, None);
+    let session = client.session.as_ref();
+    assert!(!session.is_resumed());
+    session.feed(Level::App, &end.ticket()).unwrap();
+    (server, session.resumption_data().unwrap())
+}
+
+/// A handshake with a server as before.
+fn resumed(
+    server: &Arc<ServerTls>,
+    ticket: Option<&Vec<u8>>,
+) -> ((Finished, Finished), (Arc<End>, Arc<End>)) {
+    let mut scene = Scene::new();
+    scene.server_tls = Some(Arc::clone(server));
+    scene.resume = ticket.cloned();
+    scene.succeeds()
+}
+
+/// The secret of the early data.
+fn early(end: &End) -> Option<pipe::Secret> {
+    end.secrets().into_iter().find(|secret| secret.level == 3)
+}
+
+// RFC 9001 4.6.1 #1 test
+// RFC 9001 8.3 #1 test
+#[test]
+fn a_later_session_continues_an_earlier_one_with_early_data() {
+    let (server, ticket) = earlier_session();
+    let ((mut client, mut other), (client_end, server_end)) = resumed(&server, Some(&ticket));
+    assert!(client.session.as_ref().is_resumed());
+    assert!(other.session.as_ref().is_resumed());
+    let (sent, received) = (early(&client_end).unwrap(), early(&server_end).unwrap());
+    assert!(sent.send && !received.send);
+    assert_eq!((sent.bytes, sent.cipher), (received.bytes, received.cipher));
+}
+
+#[test]
+fn early_data_is_refused_when_a_client_hello_is_replayed() {
+    let (server, ticket) = earlier_session();
+    let (_, (_, server_end)) = resumed(&server, Some(&ticket));
+    assert!(early(&server_end).is_some());
+    let prepared = server
+        .session(&Scene::new().server, Some(&[7; 64]))
+        .unwrap();
+    let (_client, end) = pipe::pair();
+    let hello = server_end.hello();
+    let received = Received {
+        len: hello.len(),
+        handshake: Some(Level::Initial as u8),
+        ..Received::default()
+    };
+    end.inject(received, &hello);
+    let end = Arc::new(end);
+    let err = run(&end, prepared, Duration::from_millis(100)).unwrap_err();
+    assert!(matches!(err, Error::Timeout(_)), "{err}");
+    assert!(!end.secrets().is_empty(), "the hello itself is good");
+    assert_eq!(early(&end), None);
 }

@@ -37,6 +37,10 @@ struct Side {
     /// What this side will receive.
     queue: VecDeque<(Received, Vec<u8>)>,
     secrets: Vec<Secret>,
+    /// What the peer has sent at the application level.
+    ticket: Vec<u8>,
+    /// What the peer has sent at the initial level.
+    hello: Vec<u8>,
     peer_params: Option<Vec<u8>>,
     closed: Option<CloseReason>,
 }
@@ -79,6 +83,14 @@ pub(super) fn pair() -> (End, End) {
 impl End {
     pub(super) fn secrets(&self) -> Vec<Secret> {
         self.joint.sides.lock().unwrap()[self.own].secrets.clone()
+    }
+
+    pub(super) fn ticket(&self) -> Vec<u8> {
+        self.joint.sides.lock().unwrap()[self.own].ticket.clone()
+    }
+
+    pub(super) fn hello(&self) -> Vec<u8> {
+        self.joint.sides.lock().unwrap()[self.own].hello.clone()
     }
 
     pub(super) fn peer_params(&self) -> Option<Vec<u8>> {
@@ -156,10 +168,15 @@ impl Wire for End {
             ..Received::default()
         };
         // As in the kernel, tickets do not come through recvmsg.
-        if level != Level::App {
-            sides[1 - self.own]
-                .queue
-                .push_back((received, bytes.to_vec()));
+        let peer = &mut sides[1 - self.own];
+        match level {
+            Level::App => peer.ticket.extend_from_slice(bytes),
+            _ => {
+                if level == Level::Initial {
+                    peer.hello.extend_from_slice(bytes);
+                }
+                peer.queue.push_back((received, bytes.to_vec()));
+            }
         }
         self.joint.changed.notify_all();
         Ok(bytes.len())

@@ -146,6 +146,7 @@ unsafe extern "C" {
     );
     pub(crate) fn gnutls_session_ticket_enable_server(session: Session, key: *const Datum)
         -> c_int;
+    pub(crate) fn gnutls_record_set_max_early_data_size(session: Session, size: size_t) -> c_int;
     pub(crate) fn gnutls_session_ticket_send(session: Session, nr: c_uint, flags: c_uint) -> c_int;
     pub(crate) fn gnutls_alpn_set_protocols(
         session: Session,

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Continuing earlier connections (RFC 8446 2.2).
+
+use std::{
+    fmt,
+    sync::PoisonError,
+    time::Duration, //
+};
+
+use crate::{
+    conn::{
+        deadline,
+        Connection, //
+    },
+    error::{
+        Error,
+        Result, //
+    },
+    sys::gnutls::Code,
+    tls::Prepared,
+    uapi::Level, //
+};
+
+/// Format of stored tickets; others are not used.
+const FORMAT: u8 = 1;
+
+/// What a client remembers of a connection in order to continue it
+/// ([`Connection::connect_resuming`]). Good for one server and for as long as that likes, mostly
+/// hours. Whoever has it can pretend to be this client, so it is to be kept like a key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionTicket {
+    /// The name of the server.
+    name: String,
+    /// The server had proved its identity.
+    verified: bool,
+    tls: Vec<u8>,
+}
+
+// Secrets stay out of logs.
+impl fmt::Debug for SessionTicket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionTicket({}, {} bytes)", self.name, self.tls.len())
+    }
+}
+
+impl SessionTicket {
+    /// Takes what [`Self::to_bytes`] gave, for instance from a file.
+    pub fn from_bytes(bytes: &[u8]) -> Result<SessionTicket> {
+        let ticket = || {
+            let ([FORMAT, verified, len], rest) = bytes.split_first_chunk()? else {
+                return None;
+            };
+            let (name, tls) = rest.split_at_checked(usize::from(*len))?;
+            Some(SessionTicket {
+                name: String::from_utf8(name.to_vec()).ok()?,
+                verified: *verified == 1,
+                tls: tls.to_vec(),
+            })
+        };
+        ticket().ok_or_else(|| Error::Config("these bytes are no session ticket".into()))
+    }
+
+    /// For storing.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let len = u8::try_from(self.name.len()).unwrap_or(0);
+        let name = self.name.as_bytes().get(..usize::from(len));
+        let head = [FORMAT, u8::from(self.verified), len];
+        [&head, name.unwrap_or_default(), &self.tls].concat()
+    }
+
+    /// Lets a session continue the one that the ticket is from. A continued session shows no
+    /// certificate, so what was verified must be what is to be verified.
+    pub(crate) fn apply(&self, prepared: &mut Prepared) -> Result<()> {
+        let name = prepared.peer_name.as_deref();
+        if name != Some(self.name.as_str()) || (prepared.verifies_peer && !self.verified) {
+            return Err(Error::Config(format!(
+                "the session ticket is of a connection with {} that was {}verified",
+                self.name,
+                if self.verified { "" } else { "not " },
+            )));
+        }
+        let session = prepared.session.as_ref();
+        session.resume(&self.tls).map_err(tls_error)
+    }
+}
+
+impl Connection {
+    /// Client: waits for the server's session ticket, which comes soon after the handshake if at
+    /// all. `None` if none came in time, and on servers.
+    pub fn session_ticket(&self, timeout: Duration) -> Result<Option<SessionTicket>> {
+        let shared = &self.shared;
+        let mut session = shared
+            .session
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(session) = session.as_mut() else {
+            return Ok(None);
+        };
+        let what = "waiting for a session ticket";
+        let arrived = shared.wait(deadline(Some(timeout)), what, |inbox| {
+            inbox.ticket.then_some(Ok(()))
+        });
+        match arrived {
+            Ok(()) | Err(Error::Timeout(_)) => {}
+            Err(err) => return Err(err),
+        }
+        // Even without an event: the ticket may be older than the wish for events.
+        let ticket = shared
+            .socket
+            .session_ticket()
+            .map_err(|err| shared.explain(what, err))?;
+        if ticket.is_empty() {
+            return Ok(None);
+        }
+        match session.as_ref().feed(Level::App, &ticket) {
+            Err(code) if code.is_fatal() => return Err(tls_error(code)),
+            _ => {}
+        }
+        let data = session.as_ref().resumption_data().map_err(tls_error)?;
+        Ok(Some(SessionTicket {
+            name: shared.info.server_name.clone().unwrap_or_default(),
+            verified: shared.info.peer_verified,
+            tls: data,
+        }))
+    }
+}
+
+fn tls_error(code: Code) -> Error {
+    Error::Tls {
+        alert: None,
+        reason: format!("cannot use the session ticket: {}", code.text()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_tickets_can_be_read_back_and_broken_ones_are_refused() {
+        let ticket = SessionTicket {
+            name: "server.test".into(),
+            verified: true,
+            tls: vec![1, 2, 3],
+        };
+        let bytes = ticket.to_bytes();
+        assert!(SessionTicket::from_bytes(&bytes).unwrap() == ticket);
+        for broken in [
+            &[][..],
+            &[1, 1],
+            &[2, 1, 0],
+            &[1, 1, 200, b'x'],
+            &[1, 0, 1, 0xff],
+        ] {
+            assert!(SessionTicket::from_bytes(broken).is_err(), "{broken:?}");
+        }
+    }
+}
