@@ -65,6 +65,12 @@ fn c_programs_run_handshakes_in_steps() {
 }
 
 #[test]
+fn the_examples_in_c_compile() {
+    compile("examples/c/client.c", "libquic-example-client");
+    compile("examples/c/server.c", "libquic-example-server");
+}
+
+#[test]
 fn the_library_has_its_soname_and_exports_the_c_interface_only() {
     let library = library_folder().join("libquic.so");
     let dynamic = Command::new("readelf")
