@@ -85,7 +85,7 @@ static const struct row rows[] = {
 	{ "peer's bidi is not ours to open", 1, NEW, 1, -EINVAL },
 	{ "peer's uni is read only", 3, NEW, 1, -EINVAL },
 	{ "negative id", -2, NEW, 1, -EINVAL },
-	{ "id beyond 62 bits", INT64_MAX - 3, NEW, 1, -EINVAL },
+	{ "id beyond 62 bits", INT64_MAX - 3, NEW | MSG_QUIC_STREAM_DONTWAIT, 1, -EINVAL },
 	{ "open", 0, NEW, 1, 1 },
 	{ "again", 0, NEW, 1, -EINVAL },
 	{ "more", 0, 0, 3, 3 },
@@ -173,13 +173,16 @@ static int fill(int fd, bool with_cmsg, size_t *total)
 	do {
 		if (with_cmsg) {
 			ret = qk_send(fd, 0, 0, buf, sizeof(buf), MSG_DONTWAIT);
+			/* The buffer may be full before the credit is used up. */
+			if (ret == -EAGAIN && qk_wait(fd, POLLOUT) > 0)
+				continue;
 		} else {
 			ret = send(fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_NOSIGNAL);
 			ret = ret < 0 ? -errno : ret;
 		}
 		if (ret > 0)
 			*total += ret;
-	} while (ret > 0);
+	} while (ret > 0 || (ret == -EAGAIN && with_cmsg));
 	return ret;
 }
 
