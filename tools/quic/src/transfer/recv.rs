@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    io::Read,
     thread,
     time::{
         Duration,
@@ -198,9 +197,8 @@ fn receive_one(
 fn refuse(stream: &mut BiStream, name: String, reason: String, peer: String, output: Output) {
     let line = format!("refused {:?} from {peer}: {reason}", name);
     answer(stream, &Reply::Refused(reason.clone()), output);
+    // It may have arrived completely, and then there is nothing to stop.
     let _ = stream.recv.stop(NOT_WANTED);
-    // What was on the way is thrown away; a sender that sent all of it reads the reply.
-    let _ = stream.recv.read(&mut [0; 1]);
     output.result(&Event::Refused { name, reason, peer }, &[line]);
 }
 
