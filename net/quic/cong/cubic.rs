@@ -260,6 +260,10 @@ impl Controller for Cubic {
     fn ssthresh(&self) -> u64 {
         self.shape.ssthresh
     }
+
+    fn is_doubling(&self) -> bool {
+        self.is_in_slow_start() && !self.hystart.is_conservative()
+    }
 }
 
 /// `K`, the milliseconds until the curve regains `missing` bytes: the cube root of `missing / C`.
@@ -276,7 +280,7 @@ fn fraction(n: u64, (num, den): (u64, u64)) -> u64 {
 }
 
 /// The largest integer whose cube is at most `n`: one bit of the result in each of 22 steps.
-fn cube_root(n: u64) -> u64 {
+pub(super) fn cube_root(n: u64) -> u64 {
     let mut rest = n;
     let mut root: u64 = 0;
     for shift in (0..=63).rev().step_by(3) {

@@ -71,6 +71,11 @@ impl HyStart {
         self.phase
     }
 
+    /// Whether the conservative phase is on.
+    pub fn is_conservative(&self) -> bool {
+        matches!(self.phase, Phase::Conservative { .. })
+    }
+
     /// The congestion window may grow by this much for `acked` bytes in slow start. There is no
     /// limit `L` on a burst of acknowledgements, because transmission is paced.
     pub fn growth(&self, acked: u64) -> u64 {

@@ -14,6 +14,9 @@ pub mod cubic;
 pub mod hystart;
 pub mod newreno;
 
+#[cfg(test)]
+mod tests;
+
 use crate::common::time::{
     Duration,
     Instant, //
@@ -85,9 +88,13 @@ pub trait Controller {
     fn window(&self) -> u64;
     /// The slow start threshold, `u64::MAX` when none is known.
     fn ssthresh(&self) -> u64;
-    /// Whether the window grows exponentially, so that pacing must leave room to grow.
+    /// Whether the window is below the threshold.
     fn is_in_slow_start(&self) -> bool {
         self.window() < self.ssthresh()
+    }
+    /// Whether the window doubles in a round trip, so that pacing must leave room for that.
+    fn is_doubling(&self) -> bool {
+        self.is_in_slow_start()
     }
 }
 
@@ -185,9 +192,14 @@ impl Congestion {
         self.inner().ssthresh()
     }
 
-    /// Whether the window grows exponentially.
+    /// Whether the window is below the threshold.
     pub fn is_in_slow_start(&self) -> bool {
         self.inner().is_in_slow_start()
+    }
+
+    /// Whether the window doubles in a round trip.
+    pub fn is_doubling(&self) -> bool {
+        self.inner().is_doubling()
     }
 
     /// Recovery periods entered so far.

@@ -95,6 +95,7 @@ impl Recovery {
         sink: Sink<'_>,
     ) -> Result<AckSummary, TransportError> {
         self.check_sent(space, frame)?;
+        self.pacer.on_time(now);
         let state = self.spaces.get_mut(space);
         let prior_largest = state.largest_acked;
         let is_newest = prior_largest.is_none_or(|largest| frame.largest > largest);

@@ -331,7 +331,7 @@ impl Recovery {
     fn update_pacer(&mut self) {
         // Slow start doubles the window in a round trip, so the rate is twice the window's; in
         // congestion avoidance RFC 9002 7.7 suggests 1.25.
-        let (num, den) = if self.congestion.is_in_slow_start() {
+        let (num, den) = if self.congestion.is_doubling() {
             (2, 1)
         } else {
             (5, 4)

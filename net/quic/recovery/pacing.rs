@@ -5,7 +5,7 @@
 //! A generic cell rate algorithm: one instant, the *theoretical departure* of the next byte, moves
 //! on with every packet by its length over the rate. A packet may leave up to one burst before its
 //! theoretical departure. No state is refilled by a timer, a packet handed to the qdisc ahead of
-//! its time is accounted like any other, and a change of rate takes effect at the next packet.
+//! its time is accounted like any other.
 
 #![forbid(unsafe_code)]
 
@@ -28,6 +28,8 @@ const BURST_TIME: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone)]
 pub struct Pacer {
     departure: Instant,
+    /// The latest time known here.
+    seen: Instant,
     /// Bytes per second, at least 1.
     rate: u64,
     /// Bytes that may leave at once.
@@ -38,7 +40,8 @@ impl Pacer {
     /// A pacer that lets one burst pass at once.
     pub fn new(rate: u64, mtu: u64) -> Self {
         let mut pacer = Self {
-            departure: Instant::from_nanos(0),
+            departure: Instant::ZERO,
+            seen: Instant::ZERO,
             rate: 1,
             burst: 0,
         };
@@ -48,10 +51,24 @@ impl Pacer {
 
     /// Sets the rate in bytes per second for datagrams of `mtu` bytes. At any rate a burst is as
     /// large as the initial window: RFC 9002 7.7 #2, #3.
+    ///
+    /// What was sent ahead of its departure keeps its size in bytes, not in time: a window sent at
+    /// the rate of the initial RTT would otherwise block a fast path for the rest of that RTT.
     pub fn set_rate(&mut self, rate: u64, mtu: u64) {
-        self.rate = rate.max(1);
+        let rate = rate.max(1);
+        let ahead = self.departure.since(self.seen);
+        if rate != self.rate && !ahead.is_zero() {
+            let bytes = bytes_in(ahead, self.rate);
+            self.departure = self.seen.saturating_add(time_for(bytes, rate));
+        }
+        self.rate = rate;
         let timed = bytes_in(BURST_TIME, self.rate);
         self.burst = initial_window(mtu).max(timed);
+    }
+
+    /// It is `now`: a change of the rate takes effect from here on.
+    pub fn on_time(&mut self, now: Instant) {
+        self.seen = self.seen.max(now);
     }
 
     /// The rate in bytes per second.
@@ -81,6 +98,7 @@ impl Pacer {
 
     /// `bytes` were sent at `now`, or handed down to leave later.
     pub fn on_sent(&mut self, now: Instant, bytes: u64) {
+        self.on_time(now);
         let from = self.departure.max(now);
         self.departure = from.saturating_add(time_for(bytes, self.rate));
     }

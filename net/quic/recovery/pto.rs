@@ -64,6 +64,7 @@ impl Recovery {
     /// The timer fired: `OnLossDetectionTimeout`. RFC 9002 6.2 #1: a probe timeout marks nothing
     /// as lost.
     pub fn on_timeout(&mut self, now: Instant, cx: &TimerContext, sink: Sink<'_>) -> Timeout {
+        self.pacer.on_time(now);
         if let Some((time, space)) = self.earliest_loss_time() {
             if time > now {
                 return Timeout::None;

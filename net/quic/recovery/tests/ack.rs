@@ -57,45 +57,63 @@ fn an_acknowledgement_is_due_as_rfc_9000_says() {
         NotEct, //
     };
     let rows: &[(&str, &[Row])] = &[
-        ("every other packet", &[
-            (0, true, NotEct, false),
-            (1, true, NotEct, true),
-            (2, true, NotEct, false),
-            (3, true, NotEct, true),
-        ]),
-        ("packets of ACK frames do not count", &[
-            (0, false, NotEct, false),
-            (1, true, NotEct, false),
-            (2, false, NotEct, false),
-            (3, false, NotEct, false),
-            (4, true, NotEct, true),
-            (9, false, NotEct, false),
-        ]),
-        ("a gap before an eliciting packet", &[
-            (0, true, NotEct, false),
-            (1, true, NotEct, true),
-            (3, true, NotEct, true),
-            (4, true, NotEct, false),
-        ]),
-        ("a packet that fills a gap", &[
-            (0, true, NotEct, false),
-            (2, true, NotEct, true),
-            (1, true, NotEct, true),
-            (3, true, NotEct, false),
-        ]),
-        ("no gap if packets of ACK frames lie between", &[
-            (0, true, NotEct, false),
-            (1, true, NotEct, true),
-            (2, false, NotEct, false),
-            (3, true, NotEct, false),
-        ]),
-        ("congestion experienced", &[
-            (0, true, Ce, true),
-            (1, true, Ect0, false),
-            (2, true, Ce, true),
-            (3, true, Ce, true),
-            (4, false, Ce, false),
-        ]),
+        (
+            "every other packet",
+            &[
+                (0, true, NotEct, false),
+                (1, true, NotEct, true),
+                (2, true, NotEct, false),
+                (3, true, NotEct, true),
+            ],
+        ),
+        (
+            "packets of ACK frames do not count",
+            &[
+                (0, false, NotEct, false),
+                (1, true, NotEct, false),
+                (2, false, NotEct, false),
+                (3, false, NotEct, false),
+                (4, true, NotEct, true),
+                (9, false, NotEct, false),
+            ],
+        ),
+        (
+            "a gap before an eliciting packet",
+            &[
+                (0, true, NotEct, false),
+                (1, true, NotEct, true),
+                (3, true, NotEct, true),
+                (4, true, NotEct, false),
+            ],
+        ),
+        (
+            "a packet that fills a gap",
+            &[
+                (0, true, NotEct, false),
+                (2, true, NotEct, true),
+                (1, true, NotEct, true),
+                (3, true, NotEct, false),
+            ],
+        ),
+        (
+            "no gap if packets of ACK frames lie between",
+            &[
+                (0, true, NotEct, false),
+                (1, true, NotEct, true),
+                (2, false, NotEct, false),
+                (3, true, NotEct, false),
+            ],
+        ),
+        (
+            "congestion experienced",
+            &[
+                (0, true, Ce, true),
+                (1, true, Ect0, false),
+                (2, true, Ce, true),
+                (3, true, Ce, true),
+                (4, false, Ce, false),
+            ],
+        ),
     ];
     for (name, rows) in rows {
         check_rows(name, &mut tracker(), rows);
@@ -125,7 +143,10 @@ fn the_delay_counts_from_the_first_packet_that_waits() {
     assert_eq!(tracker.ack_delay(at(125)), DELAY);
     tracker.on_ack_sent();
     assert_eq!(tracker.deadline(), None);
-    assert!(!tracker.is_due(at(10_000)), "not without another eliciting packet");
+    assert!(
+        !tracker.is_due(at(10_000)),
+        "not without another eliciting packet"
+    );
     assert!(!tracker.is_useful());
 }
 
@@ -168,14 +189,20 @@ fn acknowledged_ranges_are_forgotten_but_not_received_again() {
     }
     assert_eq!(tracker.ranges().len(), 100);
     tracker.on_ack_acked(990);
-    assert!(tracker.ranges().len() <= 14, "the slack for reordering remains");
+    assert!(
+        tracker.ranges().len() <= 14,
+        "the slack for reordering remains"
+    );
     assert_eq!(tracker.largest(), Some(990));
     for pn in 0..800 {
         assert!(tracker.is_duplicate(pn));
         let received = tracker.on_received(pn, Ecn::NotEct, true, at(1));
         assert_eq!(received, Received::Duplicate);
     }
-    assert!(!tracker.is_duplicate(985), "a late packet within the slack is new");
+    assert!(
+        !tracker.is_duplicate(985),
+        "a late packet within the slack is new"
+    );
     // What the peer cannot know of does no harm.
     tracker.on_ack_acked(u64::MAX);
     assert!(tracker.ranges().contains(990));
@@ -254,8 +281,10 @@ fn reordering_is_reported_as_in_the_examples_of_the_extension() {
     ];
     for (threshold, rows) in [(3, three), (5, five)] {
         let mut tracker = with_frequency(1_000, threshold);
-        let rows: std::vec::Vec<Row> =
-            rows.iter().map(|(pn, due)| (*pn, true, Ecn::NotEct, *due)).collect();
+        let rows: std::vec::Vec<Row> = rows
+            .iter()
+            .map(|(pn, due)| (*pn, true, Ecn::NotEct, *due))
+            .collect();
         check_rows("example", &mut tracker, &rows);
     }
 }
@@ -266,34 +295,51 @@ fn the_extension_changes_thresholds_and_the_delay() {
         Ce,
         NotEct, //
     };
-    check_rows("every packet", &mut with_frequency(0, 1), &[
-        (0, true, NotEct, true),
-        (1, true, NotEct, true),
-    ]);
-    check_rows("every fourth packet", &mut with_frequency(3, 1), &[
-        (0, true, NotEct, false),
-        (1, true, NotEct, false),
-        (2, true, NotEct, false),
-        (3, true, NotEct, true),
-    ]);
-    check_rows("reordering is ignored", &mut with_frequency(9, 0), &[
-        (0, true, NotEct, false),
-        (5, true, NotEct, false),
-        (3, true, NotEct, false),
-    ]);
-    check_rows("only the change to CE", &mut with_frequency(9, 1), &[
-        (0, true, NotEct, false),
-        (1, true, Ce, true),
-        (2, true, Ce, false),
-        (3, true, NotEct, false),
-        (4, true, Ce, true),
-    ]);
-    check_rows("a packet already taken for lost", &mut with_frequency(2, 3), &[
-        (0, true, NotEct, false),
-        (2, true, NotEct, false),
-        (9, true, NotEct, true),
-        (6, true, NotEct, true),
-    ]);
+    check_rows(
+        "every packet",
+        &mut with_frequency(0, 1),
+        &[(0, true, NotEct, true), (1, true, NotEct, true)],
+    );
+    check_rows(
+        "every fourth packet",
+        &mut with_frequency(3, 1),
+        &[
+            (0, true, NotEct, false),
+            (1, true, NotEct, false),
+            (2, true, NotEct, false),
+            (3, true, NotEct, true),
+        ],
+    );
+    check_rows(
+        "reordering is ignored",
+        &mut with_frequency(9, 0),
+        &[
+            (0, true, NotEct, false),
+            (5, true, NotEct, false),
+            (3, true, NotEct, false),
+        ],
+    );
+    check_rows(
+        "only the change to CE",
+        &mut with_frequency(9, 1),
+        &[
+            (0, true, NotEct, false),
+            (1, true, Ce, true),
+            (2, true, Ce, false),
+            (3, true, NotEct, false),
+            (4, true, Ce, true),
+        ],
+    );
+    check_rows(
+        "a packet already taken for lost",
+        &mut with_frequency(2, 3),
+        &[
+            (0, true, NotEct, false),
+            (2, true, NotEct, false),
+            (9, true, NotEct, true),
+            (6, true, NotEct, true),
+        ],
+    );
     let mut tracker = with_frequency(9, 1);
     receive(&mut tracker, 0, 10);
     assert_eq!(tracker.deadline(), Some(at(110)));

@@ -38,7 +38,11 @@ fn a_pause_earns_one_burst_and_no_more() {
         now = now.saturating_add(ms(pause));
         assert!(pacer.budget(now) <= pacer.burst());
         let full = pause >= 12;
-        assert_eq!(pacer.budget(now) == pacer.burst(), full || pause == 0, "{pause}");
+        assert_eq!(
+            pacer.budget(now) == pacer.burst(),
+            full || pause == 0,
+            "{pause}"
+        );
         while pacer.budget(now) > 0 {
             pacer.on_sent(now, pacer.budget(now).min(MTU));
         }
@@ -66,6 +70,27 @@ fn packets_handed_down_early_keep_their_distance() {
         assert_eq!(departure.since(now).as_micros(), nth * 1_200);
         pacer.on_sent(now, MTU);
     }
+}
+
+#[test]
+fn a_debt_keeps_its_size_when_the_rate_changes() {
+    // Thirty packets at 12 kB/s: twenty of them, two seconds' worth, are ahead of the burst.
+    let mut pacer = Pacer::new(12_000, MTU);
+    let now = Instant::from_nanos(1_000);
+    for _ in 0..30 {
+        pacer.on_sent(now, MTU);
+    }
+    assert_eq!(pacer.earliest(now, MTU).since(now), ms(2_100));
+    let now = now.saturating_add(ms(100));
+    pacer.on_time(now);
+    pacer.set_rate(1_200_000, MTU);
+    assert_eq!(
+        pacer.earliest(now, MTU).since(now),
+        ms(20),
+        "twenty packets at the new rate"
+    );
+    pacer.set_rate(12_000, MTU);
+    assert_eq!(pacer.earliest(now, MTU).since(now), ms(2_000));
 }
 
 #[test]
