@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Clients and servers over loopback, on a kernel that has QUIC sockets.
+//!
+//! Ignored elsewhere; in a guest: `cargo test -p libquic --test kernel -- --ignored`.
+
+use std::{
+    io::{
+        Read,
+        Write, //
+    },
+    net::{
+        SocketAddr,
+        UdpSocket, //
+    },
+    path::PathBuf,
+    thread,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+use quic::{
+    Alert,
+    CertificateProblem,
+    Cipher,
+    ClientConfig,
+    ClientConfigBuilder,
+    Connection,
+    Error,
+    Listener,
+    PeerStream,
+    Result,
+    ServerConfig,
+    ServerConfigBuilder,
+    SessionTicket,
+    TransportParams,
+    Trust, //
+};
+
+/// An emulated guest is slow.
+const LONG: Duration = Duration::from_secs(60);
+
+fn data(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(file)
+}
+
+fn client() -> ClientConfigBuilder {
+    ClientConfig::builder()
+        .trust(Trust::File(data("ca.pem")))
+        .alpn(["sample"])
+        .handshake_timeout(LONG)
+        .read_timeout(Some(LONG))
+        .write_timeout(Some(LONG))
+}
+
+fn server() -> ServerConfigBuilder {
+    ServerConfig::builder()
+        .certificate(data("server.pem"), data("leaf.key"))
+        .alpn(["sample"])
+        .handshake_timeout(LONG)
+        .read_timeout(Some(LONG))
+        .write_timeout(Some(LONG))
+}
+
+/// Results of both sides' handshakes.
+fn meet_at(
+    addr: &str,
+    name: &str,
+    client: ClientConfigBuilder,
+    server: ServerConfigBuilder,
+) -> (Result<Connection>, Result<Connection>) {
+    let listener = Listener::bind(addr, &server.build().unwrap()).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let client = client.build().unwrap();
+    thread::scope(|scope| {
+        let server = scope.spawn(|| listener.accept_timeout(Some(LONG))?.handshake());
+        let client = Connection::connect(addr, name, &client);
+        (client, server.join().unwrap())
+    })
+}
+
+fn meet(client: ClientConfigBuilder, server: ServerConfigBuilder) -> (Connection, Connection) {
+    let (client, server) = meet_at("127.0.0.1:0", "server.test", client, server);
+    (client.unwrap(), server.unwrap())
+}
+
+/// Bytes that depend on their place and on a seed.
+fn pattern(seed: usize, len: usize) -> Vec<u8> {
+    (0..len)
+        .map(|nr| (nr * 31 + (nr >> 8) * 7 + seed) as u8)
+        .collect()
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn both_families_and_all_ciphers_connect_and_carry_data() {
+    for (addr, cipher) in [
+        ("127.0.0.1:0", Cipher::Aes128Gcm),
+        ("[::1]:0", Cipher::Aes256Gcm),
+        ("127.0.0.1:0", Cipher::ChaCha20Poly1305),
+        ("[::1]:0", Cipher::Aes128Ccm),
+    ] {
+        let (client, server) = meet_at(addr, "server.test", client().ciphers([cipher]), server());
+        let (client, server) = (client.unwrap(), server.unwrap());
+        assert_eq!(client.info().cipher, cipher);
+        assert_eq!(server.info().alpn.as_deref(), Some("sample"));
+        assert_eq!(server.info().server_name.as_deref(), Some("server.test"));
+        assert_eq!(client.info().peer, server.info().local);
+        assert!(client.info().peer_verified && !server.info().peer_verified);
+        let mut stream = client.open_bi().unwrap();
+        stream.write_all(b"ping").unwrap();
+        stream.finish().unwrap();
+        let PeerStream::Bi(mut other) = server.accept_stream().unwrap() else {
+            panic!("not bidirectional");
+        };
+        let mut text = String::new();
+        other.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "ping");
+        other.send.write_last(b"pong").unwrap();
+        text.clear();
+        stream.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "pong");
+        client.close(0, "").unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn a_certificate_for_another_name_is_refused_and_the_server_learns_it() {
+    let (client, server) = meet_at("127.0.0.1:0", "wrong.test", client(), server());
+    match client.unwrap_err() {
+        Error::Certificate(err) => assert!(err.is(CertificateProblem::WrongName), "{err}"),
+        err => panic!("{err}"),
+    }
+    match server.unwrap_err() {
+        Error::PeerAlert(alert, _) => assert_eq!(alert, Alert::BAD_CERTIFICATE),
+        err => panic!("{err}"),
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn pre_shared_keys_connect_when_they_are_equal() {
+    let server = || {
+        ServerConfig::builder()
+            .psk("me", [1; 32])
+            .alpn(["sample"])
+            .handshake_timeout(LONG)
+    };
+    meet(client().psk("me", [1; 32]), server());
+    let (client, server) = meet_at(
+        "127.0.0.1:0",
+        "server.test",
+        client().psk("me", [2; 32]),
+        server(),
+    );
+    assert_eq!(server.unwrap_err().alert(), Some(Alert::DECRYPT_ERROR));
+    assert_eq!(client.unwrap_err().alert(), Some(Alert::DECRYPT_ERROR));
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn nobody_at_the_other_end_is_a_time_out() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let config = client()
+        .handshake_timeout(Duration::from_secs(1))
+        .build()
+        .unwrap();
+    let start = Instant::now();
+    let err = Connection::connect(silent.local_addr().unwrap(), "x", &config).unwrap_err();
+    assert!(matches!(err, Error::Timeout(_)), "{err}");
+    assert!(start.elapsed() >= Duration::from_secs(1));
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn many_streams_in_many_threads_carry_their_own_bytes_both_ways() {
+    const STREAMS: usize = 12;
+    const LEN: usize = 300_000;
+    let (client, server) = meet(client(), server());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..STREAMS {
+                let PeerStream::Bi(stream) = server.accept_stream().unwrap() else {
+                    panic!("not bidirectional");
+                };
+                let (mut send, mut recv) = stream.split();
+                scope.spawn(move || {
+                    std::io::copy(&mut recv, &mut send).unwrap();
+                    send.finish().unwrap();
+                });
+            }
+        });
+        for nr in 0..STREAMS {
+            let stream = client.open_bi().unwrap();
+            scope.spawn(move || {
+                let (mut send, mut recv) = stream.split();
+                let sent = pattern(nr, LEN);
+                thread::scope(|scope| {
+                    scope.spawn(|| {
+                        send.write_all(&sent).unwrap();
+                        send.finish().unwrap();
+                    });
+                    let got = recv.read_to_limit(LEN).unwrap();
+                    assert!(got == sent, "stream {nr}");
+                });
+            });
+        }
+    });
+    client.close(0, "").unwrap();
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn what_was_finished_before_the_close_arrives() {
+    let (client, server) = meet(client(), server());
+    let sent = pattern(1, 500_000);
+    let reader = thread::spawn(move || {
+        let mut stream = server.accept_stream().unwrap();
+        let mut got = Vec::new();
+        stream.read_to_end(&mut got).unwrap();
+        (got, server.wait_closed(Some(LONG)).unwrap())
+    });
+    let mut stream = client.open_uni().unwrap();
+    stream.write_all(&sent).unwrap();
+    stream.finish().unwrap();
+    client.close(77, "that was all").unwrap();
+    let (got, reason) = reader.join().unwrap();
+    assert!(got == sent);
+    assert_eq!((reason.code, reason.phrase.as_str()), (77, "that was all"));
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn resets_and_stops_reach_the_other_side_with_their_codes() {
+    let (client, server) = meet(client(), server());
+    let mut stream = client.open_bi().unwrap();
+    stream.write_all(b"first").unwrap();
+    let PeerStream::Bi(mut other) = server.accept_stream().unwrap() else {
+        panic!("not bidirectional");
+    };
+    let mut buf = [0; 5];
+    other.read_exact(&mut buf).unwrap();
+    stream.send.reset(5).unwrap();
+    let err = other.read(&mut buf).unwrap_err();
+    assert!(
+        matches!(Error::from_io(&err), Some(Error::Reset(5))),
+        "{err}"
+    );
+    stream.recv.stop(6).unwrap();
+    let err = loop {
+        // Writing goes on until the request has arrived.
+        if let Err(err) = other.write(b"x") {
+            break err;
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    assert!(
+        matches!(Error::from_io(&err), Some(Error::Stopped(6))),
+        "{err}"
+    );
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn closing_wakes_a_reader_in_another_thread() {
+    let (client, _server) = meet(client(), server());
+    let handle = client.clone();
+    let reader = thread::spawn(move || handle.accept_stream().unwrap_err());
+    thread::sleep(Duration::from_millis(200));
+    client.abort(0, "").unwrap();
+    let err = reader.join().unwrap();
+    assert!(matches!(err, Error::LocallyClosed), "{err}");
+    assert!(matches!(client.open_uni(), Err(Error::LocallyClosed)));
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn a_read_that_nobody_answers_times_out() {
+    let limit = Duration::from_millis(300);
+    let (client, _server) = meet(client().read_timeout(Some(limit)), server());
+    let mut stream = client.open_bi().unwrap();
+    stream.write_all(b"?").unwrap();
+    let err = stream.read(&mut [0; 10]).unwrap_err();
+    assert_eq!(err.kind(), std::io::ErrorKind::TimedOut);
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn datagrams_arrive_whole() {
+    let params = || {
+        let mut params = TransportParams::default();
+        params.max_datagram_frame_size = Some(1500);
+        params
+    };
+    let (client, server) = meet(client().transport(params()), server().transport(params()));
+    for text in ["one", "two"] {
+        client.send_datagram(text.as_bytes()).unwrap();
+        assert_eq!(server.recv_datagram().unwrap(), text.as_bytes());
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn a_ticket_continues_a_connection_without_a_certificate() {
+    let listener = Listener::bind("127.0.0.1:0", &server().build().unwrap()).unwrap();
+    let addr: SocketAddr = listener.local_addr().unwrap();
+    let config = client().build().unwrap();
+    thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            let mut resumed = Vec::new();
+            for _ in 0..2 {
+                let conn = listener
+                    .accept_timeout(Some(LONG))
+                    .unwrap()
+                    .handshake()
+                    .unwrap();
+                resumed.push(conn.info().resumed);
+                conn.wait_closed(Some(LONG)).unwrap();
+            }
+            resumed
+        });
+        let first = Connection::connect(addr, "server.test", &config).unwrap();
+        let ticket = first.session_ticket(LONG).unwrap().unwrap();
+        first.close(0, "").unwrap();
+        let ticket = SessionTicket::from_bytes(&ticket.to_bytes()).unwrap();
+        let second = Connection::connect_resuming(addr, "server.test", &config, &ticket).unwrap();
+        assert!(second.info().resumed);
+        second.close(0, "").unwrap();
+        assert_eq!(server.join().unwrap(), [false, true]);
+    });
+    let err = Connection::connect_resuming(
+        addr,
+        "other.test",
+        &config,
+        &SessionTicket::from_bytes(b"\x01\x01\x01xyz").unwrap(),
+    )
+    .unwrap_err();
+    assert!(matches!(err, Error::Config(_)), "{err}");
+}
