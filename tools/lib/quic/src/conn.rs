@@ -30,6 +30,7 @@ use crate::{
     },
     demux::Demux,
     error::{
+        Alert,
         CloseReason,
         Error,
         Result, //
@@ -94,6 +95,7 @@ pub(crate) struct Shared {
     pub(crate) socket: Arc<Socket>,
     pub(crate) demux: Demux,
     pub(crate) info: ConnectionInfo,
+    pub(crate) is_server: bool,
     pub(crate) read_timeout: Option<Duration>,
     pub(crate) close_timeout: Duration,
     pub(crate) closed: AtomicBool,
@@ -238,7 +240,7 @@ impl Shared {
             return Error::LocallyClosed;
         }
         match err.raw_os_error() {
-            Some(libc::EPIPE | libc::ENOTCONN) => self.socket.ended_error(),
+            Some(libc::EPIPE | libc::ENOTCONN) => self.refine(self.socket.ended_error()),
             Some(libc::EAGAIN | libc::ENOSPC) => Error::Timeout(what),
             _ => Error::Io(what, err),
         }
@@ -251,7 +253,7 @@ impl Shared {
         ready: impl FnMut(&mut crate::demux::Inbox) -> Option<Result<T>>,
     ) -> Result<T> {
         let result = self.demux.wait(&*self.socket, deadline, what, ready);
-        result.map_err(|err| self.own_close(err))
+        result.map_err(|err| self.refine(err))
     }
 
     pub(crate) fn read(
@@ -261,7 +263,7 @@ impl Shared {
         timeout: Option<Duration>,
     ) -> Result<usize> {
         let result = self.demux.read(&*self.socket, id, buf, deadline(timeout));
-        result.map_err(|err| self.own_close(err))
+        result.map_err(|err| self.refine(err))
     }
 
     /// Why the socket refuses to send on a stream: most likely the peer does not want to read any
@@ -309,11 +311,29 @@ impl Shared {
         }
     }
 
-    /// After a local close, the socket's own report of it is no news.
-    fn own_close(&self, err: Error) -> Error {
-        match err {
-            Error::Closed(_) if self.closed.load(Ordering::Acquire) => Error::LocallyClosed,
-            err => err,
+    /// What the socket's report of the end means here.
+    fn refine(&self, err: Error) -> Error {
+        let Error::Closed(reason) = err else {
+            return err;
+        };
+        // After a local close, the socket's own report of it is no news.
+        if self.closed.load(Ordering::Acquire) {
+            return Error::LocallyClosed;
+        }
+        // A client has finished its handshake before the server has seen the client's
+        // certificate, so the server's alert may come later, but not after data.
+        match Alert::from_transport_code(reason.code).filter(|alert| alert.name().is_some()) {
+            Some(alert) if !self.is_server && !self.demux.has_heard() => {
+                let application = false;
+                Error::PeerAlert(
+                    alert,
+                    CloseReason {
+                        application,
+                        ..reason
+                    },
+                )
+            }
+            _ => Error::Closed(reason),
         }
     }
 }

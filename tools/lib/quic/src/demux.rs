@@ -131,6 +131,11 @@ impl Demux {
         self.lock().inbox.sending_was_reset(id);
     }
 
+    /// Whether the peer has sent data.
+    pub(crate) fn has_heard(&self) -> bool {
+        self.lock().inbox.has_heard()
+    }
+
     /// Nobody waits for acknowledgements any more.
     pub(crate) fn all_delivered(&self) {
         self.lock().inbox.all_delivered();

@@ -238,6 +238,7 @@ pub(crate) fn establish(
             socket,
             demux,
             info,
+            is_server,
             read_timeout: settings.read_timeout,
             close_timeout: settings.close_timeout,
             closed: AtomicBool::new(false),

@@ -48,6 +48,8 @@ pub(crate) struct Inbox {
     ended: Option<Error>,
     /// A session ticket has arrived and can be had from the socket.
     pub(crate) ticket: bool,
+    /// Data of the peer have arrived.
+    heard: bool,
 }
 
 #[derive(Debug, Default)]
@@ -103,6 +105,7 @@ impl Inbox {
             limit,
             ended: None,
             ticket: false,
+            heard: false,
         }
     }
 
@@ -114,6 +117,11 @@ impl Inbox {
     /// Why nothing more will come.
     pub(crate) fn ended(&self) -> Option<&Error> {
         self.ended.as_ref()
+    }
+
+    /// Whether the peer has sent anything, besides what its kernel sends by itself.
+    pub(crate) fn has_heard(&self) -> bool {
+        self.heard
     }
 
     /// Nothing more will come. The first reason counts.
@@ -130,6 +138,7 @@ impl Inbox {
     /// Sorts one item in.
     pub(crate) fn on_item(&mut self, received: &Received, bytes: &[u8]) {
         let bytes = bytes.get(..received.len).unwrap_or(bytes);
+        self.heard |= received.flags & MSG_QUIC_NOTIFICATION == 0;
         if received.flags & MSG_QUIC_NOTIFICATION != 0 {
             self.on_event(bytes);
         } else if received.flags & MSG_QUIC_DATAGRAM != 0 {
@@ -150,6 +159,7 @@ impl Inbox {
         if got != id.0 || received.flags & other != 0 {
             return None;
         }
+        self.heard = true;
         let stream = self.streams.get_mut(&got)?;
         // Nothing can have been queued in between: the reader was the leader.
         if !stream.chunks.is_empty() || stream.end != End::Open {

@@ -4,6 +4,7 @@
 
 use std::ffi::CStr;
 
+mod attachment;
 mod credentials;
 pub(crate) mod ffi;
 mod hooks;

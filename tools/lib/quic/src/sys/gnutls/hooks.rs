@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What a session asks and tells while the handshake runs.
 //!
-//! The object that answers hangs on the session as private data of the transport-parameters
-//! extension. The session's user pointer stays free for the C interface's callers, and GnuTLS
-//! itself drops the object with the session.
+//! GnuTLS calls the functions here, which find the session's [`Hooks`] and ask them.
 
-use std::{
-    any::Any,
-    cell::RefCell,
-    ffi::CStr,
-    sync::Arc, //
-};
+use std::ffi::CStr;
 
 use libc::{
     c_char,
@@ -23,19 +16,14 @@ use libc::{
 };
 
 use super::{
+    attachment::hooks_of,
     borrow_bytes,
     borrow_datum,
-    check,
     ffi,
     level_from_gnutls,
-    session::SessionRef,
-    Code, //
+    session::SessionRef, //
 };
 use crate::uapi::Level;
-
-/// The TLS extension quic_transport_parameters.
-// RFC 9001 8.2 #1
-const TRANSPORT_PARAMETERS: u32 = 0x39;
 
 /// Answers a session. Called within [`SessionRef::handshake`] only.
 pub(crate) trait Hooks: Send + Sync {
@@ -63,120 +51,13 @@ pub(crate) trait Hooks: Send + Sync {
     fn on_key_log(&self, label: &str, random: &[u8], secret: &[u8]);
 }
 
-/// Hangs `hooks` on the session and registers all functions.
-pub(super) fn attach(session: SessionRef<'_>, hooks: Arc<dyn Hooks>) -> Result<(), Code> {
-    let raw = session.as_ptr();
-    let name = c"QUIC transport parameters";
-    let flags = ffi::EXT_FLAG_TLS | ffi::EXT_FLAG_CLIENT_HELLO | ffi::EXT_FLAG_EE;
-    // SAFETY: the session is valid, the name static, and the functions have the right signatures.
-    let ret = unsafe {
-        ffi::gnutls_session_ext_register(
-            raw,
-            name.as_ptr(),
-            TRANSPORT_PARAMETERS as c_int,
-            ffi::EXT_TLS,
-            recv_params,
-            send_params,
-            Some(free_hooks),
-            None,
-            None,
-            flags,
-        )
-    };
-    // A session may be used again after quic_handshake_deinit().
-    if ret != ffi::E_ALREADY_REGISTERED {
-        check(ret)?;
-    }
-    let data = Attachment::into_raw(hooks);
-    // SAFETY: the session is valid; `data` is what `free_hooks` and `hooks_of` expect.
-    unsafe { ffi::gnutls_ext_set_data(raw, TRANSPORT_PARAMETERS, data) };
-    // SAFETY: the session is valid and the function has the right signature.
-    unsafe { ffi::gnutls_handshake_set_secret_function(raw, on_secrets) };
-    // SAFETY: the session is valid and the function has the right signature.
-    unsafe { ffi::gnutls_handshake_set_read_function(raw, on_message) };
-    // SAFETY: the session is valid and the function has the right signature.
-    unsafe { ffi::gnutls_alert_set_read_function(raw, on_alert) };
-    // TLS has no record layer here, so GnuTLS must not touch the descriptor that callers of the
-    // C interface have given it.
-    // SAFETY: the session is valid and the function has the right signature.
-    unsafe { ffi::gnutls_transport_set_pull_function(raw, pull_nothing) };
-    // SAFETY: the session is valid and the function has the right signature.
-    unsafe { ffi::gnutls_transport_set_pull_timeout_function(raw, pull_timeout) };
-    // SAFETY: the session is valid and the function has the right signature.
-    unsafe { ffi::gnutls_transport_set_push_function(raw, push_nothing) };
-    Ok(())
-}
-
-/// Takes the object off the session again, and drops what was left with it.
-pub(super) fn detach(session: SessionRef<'_>) {
-    if attachment_of(session.as_ptr()).is_none() {
-        return;
-    }
-    let data = Attachment::into_raw(Arc::new(Nobody));
-    // SAFETY: the session is valid; GnuTLS frees the former data by `free_hooks`.
-    unsafe { ffi::gnutls_ext_set_data(session.as_ptr(), TRANSPORT_PARAMETERS, data) };
-}
-
-/// Leaves something with the session until [`take`] or [`detach`].
-pub(super) fn leave(session: SessionRef<'_>, luggage: Box<dyn Any>) {
-    if let Some(attachment) = attachment_of(session.as_ptr()) {
-        attachment.luggage.replace(Some(luggage));
-    }
-}
-
-/// Takes what was left with the session.
-pub(super) fn take(session: SessionRef<'_>) -> Option<Box<dyn Any>> {
-    attachment_of(session.as_ptr())?.luggage.take()
-}
-
 /// Sends secrets for the key log to the hooks instead of to the file of SSLKEYLOGFILE.
 pub(super) fn log_keys(session: SessionRef<'_>) {
     // SAFETY: the session is valid and the function has the right signature.
     unsafe { ffi::gnutls_session_set_keylog_function(session.as_ptr(), on_key_log) };
 }
 
-/// What hangs on a session.
-struct Attachment {
-    hooks: Arc<dyn Hooks>,
-    /// Something of the caller's.
-    luggage: RefCell<Option<Box<dyn Any>>>,
-}
-
-impl Attachment {
-    /// On the heap, for GnuTLS to keep until `free_hooks`.
-    fn into_raw(hooks: Arc<dyn Hooks>) -> ffi::Opaque {
-        let attachment = Attachment {
-            hooks,
-            luggage: RefCell::new(None),
-        };
-        Box::into_raw(Box::new(attachment)).cast()
-    }
-}
-
-/// What hangs on the session. Its life ends when the session replaces or drops it, so it must not
-/// be used across a call of [`detach`].
-fn attachment_of<'a>(session: ffi::Session) -> Option<&'a Attachment> {
-    let mut data = std::ptr::null_mut();
-    // SAFETY: the session is valid and `data` is good for writing one pointer.
-    let ret = unsafe { ffi::gnutls_ext_get_data(session, TRANSPORT_PARAMETERS, &mut data) };
-    if ret < 0 || data.is_null() {
-        return None;
-    }
-    // SAFETY: the extension's data is set by `attach` and `detach` only, to a box of this type,
-    // and the users below are done with it before either is called again.
-    Some(unsafe { &*data.cast::<Attachment>() })
-}
-
-fn hooks_of(session: ffi::Session) -> Option<Arc<dyn Hooks>> {
-    attachment_of(session).map(|attachment| Arc::clone(&attachment.hooks))
-}
-
-unsafe extern "C" fn free_hooks(data: ffi::Opaque) {
-    // SAFETY: GnuTLS gives back once what `attach` or `detach` has given it.
-    drop(unsafe { Box::from_raw(data.cast::<Attachment>()) });
-}
-
-unsafe extern "C" fn on_secrets(
+pub(super) unsafe extern "C" fn on_secrets(
     session: ffi::Session,
     level: c_int,
     read: *const c_void,
@@ -200,7 +81,7 @@ unsafe extern "C" fn on_secrets(
     }
 }
 
-unsafe extern "C" fn on_message(
+pub(super) unsafe extern "C" fn on_message(
     session: ffi::Session,
     level: c_int,
     htype: c_int,
@@ -220,7 +101,7 @@ unsafe extern "C" fn on_message(
     0
 }
 
-unsafe extern "C" fn on_alert(
+pub(super) unsafe extern "C" fn on_alert(
     session: ffi::Session,
     _level: c_int,
     _alert_level: c_int,
@@ -232,7 +113,7 @@ unsafe extern "C" fn on_alert(
     0
 }
 
-unsafe extern "C" fn recv_params(
+pub(super) unsafe extern "C" fn recv_params(
     session: ffi::Session,
     data: *const c_uchar,
     len: size_t,
@@ -247,7 +128,7 @@ unsafe extern "C" fn recv_params(
     }
 }
 
-unsafe extern "C" fn send_params(session: ffi::Session, out: ffi::Opaque) -> c_int {
+pub(super) unsafe extern "C" fn send_params(session: ffi::Session, out: ffi::Opaque) -> c_int {
     let Some(params) = hooks_of(session).and_then(|hooks| hooks.local_params()) else {
         return ffi::E_INTERNAL_ERROR;
     };
@@ -331,22 +212,26 @@ unsafe extern "C" fn on_key_log(
     0
 }
 
-unsafe extern "C" fn pull_nothing(_: ffi::Opaque, _: *mut c_void, _: size_t) -> ssize_t {
+pub(super) unsafe extern "C" fn pull_nothing(_: ffi::Opaque, _: *mut c_void, _: size_t) -> ssize_t {
     // SAFETY: the location of errno is valid in every thread.
     unsafe { *libc::__errno_location() = libc::EAGAIN };
     -1
 }
 
-unsafe extern "C" fn pull_timeout(_: ffi::Opaque, _: c_uint) -> c_int {
+pub(super) unsafe extern "C" fn pull_timeout(_: ffi::Opaque, _: c_uint) -> c_int {
     0
 }
 
-unsafe extern "C" fn push_nothing(_: ffi::Opaque, _: *const c_void, len: size_t) -> ssize_t {
+pub(super) unsafe extern "C" fn push_nothing(
+    _: ffi::Opaque,
+    _: *const c_void,
+    len: size_t,
+) -> ssize_t {
     ssize_t::try_from(len).unwrap_or(ssize_t::MAX)
 }
 
 /// Answers a session whose handshake was given up.
-struct Nobody;
+pub(super) struct Nobody;
 
 impl Hooks for Nobody {
     fn on_secrets(
