@@ -40,7 +40,7 @@ row() {
 
 say "Linux $(uname -r) on $(nproc) CPUs; $(modinfo -F description /lib/modules/*/updates/quic.ko 2>/dev/null | head -n 1 || true)"
 install_module
-make_net $DELAY $LOSS
+make_net "$DELAY" "$LOSS"
 say "Two network namespaces, joined by veth with $DELAY delay and $LOSS loss on both ends"
 make_certificate $DIR/pki demo.test
 say "A certificate made for this run; the client verifies its name (demo.test) and its authority"
@@ -70,19 +70,19 @@ transfer ipv4-to-client server "$CLIENT4:4434" & b=$!
 transfer ipv6-to-server client "[$SERVER6]:4435" & c=$!
 transfer ipv6-to-client server "[$CLIENT6]:4436" & d=$!
 status=0
-for job in $a $b $c $d; do wait $job || status=1; done
-[ $status = 0 ] || fail "a transfer failed" $DIR/*.err $DIR/*.log
+for job in "$a" "$b" "$c" "$d"; do wait "$job" || status=1; done
+[ "$status" = 0 ] || fail "a transfer failed" $DIR/*.err $DIR/*.log
 say "Done in $((SECONDS - began)) s"
 
 printf '\n    %-24s %10s %16s %8s %14s  %-14s %s\n' transfer handshake throughput lost "sent again" cipher file
 for name in ipv4-to-server ipv4-to-client ipv6-to-server ipv6-to-client; do
-	cmp $DIR/image $DIR/$name/image || fail "$name: the file that arrived is another" $DIR/$name.log
-	row $name identical
+	cmp "$DIR/image" "$DIR/$name/image" || fail "$name: the file that arrived is another" "$DIR/$name.log"
+	row "$name" identical
 done
 echo
 
-kill -INT $capture
-wait $capture 2>/dev/null || true
+kill -INT "$capture"
+wait "$capture" 2>/dev/null || true
 say "What was on the wire, as tshark reads it (tcpdump, all four transfers):"
 tshark -r $DIR/capture -d udp.port==4433-4436,quic -q -z io,phs 2>/dev/null | grep -E '^ *(frame|eth|ip|ipv6|udp|quic)' | sed 's/^/    /'
 tshark -r $DIR/capture -d udp.port==4433-4436,quic -c 4000 -T fields -e quic.version -e quic.long.packet_type 2>/dev/null |

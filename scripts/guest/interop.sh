@@ -62,18 +62,18 @@ as_server() {
 	result "$status" "aioquic's client fetches files from our server: $name" "$log" "$DIR/$name.peer"
 }
 
-as_client ipv4 $SERVER4 5001 A=1
-as_client ipv6 $SERVER6 5002 A=1
-as_client chacha20 $SERVER4 5003 A=1 --cipher chacha20
-as_client retry $SERVER4 5004 RETRY=1
-as_server server-ipv4 $SERVER4 5011 A=1
-as_server server-ipv6 $SERVER6 5012 A=1
-as_server server-chacha20 $SERVER4 5013 CIPHER=CHACHA20_POLY1305_SHA256
-as_server server-retry $SERVER4 5014 A=1 --retry
+as_client ipv4 "$SERVER4" 5001 A=1
+as_client ipv6 "$SERVER6" 5002 A=1
+as_client chacha20 "$SERVER4" 5003 A=1 --cipher chacha20
+as_client retry "$SERVER4" 5004 RETRY=1
+as_server server-ipv4 "$SERVER4" 5011 A=1
+as_server server-ipv6 "$SERVER6" 5012 A=1
+as_server server-chacha20 "$SERVER4" 5013 CIPHER=CHACHA20_POLY1305_SHA256
+as_server server-retry "$SERVER4" 5014 A=1 --retry
 
 status=0; kernel_log_clean >$DIR/dmesg 2>&1 || status=1
-result $status 'the kernel log has no warning' $DIR/dmesg
+result "$status" 'the kernel log has no warning' $DIR/dmesg
 status=0; unload_module >$DIR/rmmod 2>&1 || status=1
-result $status 'the module can be removed after use' $DIR/rmmod
+result "$status" 'the module can be removed after use' $DIR/rmmod
 echo "1..$N"
-exit $BAD
+exit "$BAD"

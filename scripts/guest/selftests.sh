@@ -10,4 +10,4 @@ if kernel_log_clean >/tmp/dmesg 2>&1; then echo 'ok 900 - the kernel log has no 
 else status=1; echo 'not ok 900 - the kernel log has no warning'; sed 's/^/# /' /tmp/dmesg; fi
 if unload_module >/tmp/rmmod 2>&1; then echo 'ok 901 - the module can be removed after use'
 else status=1; echo 'not ok 901 - the module can be removed after use'; sed 's/^/# /' /tmp/rmmod; fi
-exit $status
+exit "$status"

@@ -23,7 +23,7 @@ make_net 2ms 1%
 make_certificate $DIR/pki server.test
 make_certificate $DIR/other other.test
 mkdir -p $DIR/in
-for size in 1 1199 65536 3000000; do head -c $size /dev/urandom >$DIR/in/file-$size; done
+for size in 1 1199 65536 3000000; do head -c "$size" /dev/urandom >$DIR/in/file-$size; done
 : >$DIR/in/empty
 (umask 077; printf 'me:%s\n' "$(openssl rand -hex 32)" >$DIR/keys.psk; printf 'me:%s\n' "$(openssl rand -hex 32)" >$DIR/wrong.psk)
 
@@ -55,21 +55,21 @@ moves() {
 	sender "$name" "$target:$PORT" "$@" -- $DIR/in/* || status=$?
 	for file in "$DIR"/in/*; do cmp "$file" "$DIR/$name/${file##*/}" >>"$DIR/$name.send" 2>&1 || status=1; done
 	kill "$RECEIVER"
-	result $status "$what" "$DIR/$name.send" "$DIR/$name.recv"
+	result "$status" "$what" "$DIR/$name.send" "$DIR/$name.recv"
 }
-CERT=(--cert $DIR/pki/server.pem --key $DIR/pki/server.key)
-CA=(--ca $DIR/pki/ca.pem --name server.test)
+CERT=(--cert "$DIR/pki/server.pem" --key "$DIR/pki/server.key")
+CA=(--ca "$DIR/pki/ca.pem" --name server.test)
 
-moves v4 'files of 0 to 3,000,000 bytes over IPv4' $SERVER4 $SERVER4 "${CERT[@]}" -- "${CA[@]}"
+moves v4 'files of 0 to 3,000,000 bytes over IPv4' "$SERVER4" "$SERVER4" "${CERT[@]}" -- "${CA[@]}"
 moves v6 'files over IPv6' "[$SERVER6]" "[$SERVER6]" "${CERT[@]}" -- "${CA[@]}"
-moves mapped 'files over IPv4 to a listener on [::]' '[::]' $SERVER4 "${CERT[@]}" -- "${CA[@]}"
+moves mapped 'files over IPv4 to a listener on [::]' '[::]' "$SERVER4" "${CERT[@]}" -- "${CA[@]}"
 for cipher in aes128-gcm aes256-gcm aes128-ccm chacha20; do
-	moves $cipher "files with $cipher" $SERVER4 $SERVER4 "${CERT[@]}" -- "${CA[@]}" --cipher $cipher
+	moves "$cipher" "files with $cipher" "$SERVER4" "$SERVER4" "${CERT[@]}" -- "${CA[@]}" --cipher "$cipher"
 done
-moves psk 'files with a pre-shared key' $SERVER4 $SERVER4 --psk $DIR/keys.psk -- --psk $DIR/keys.psk
-moves cubic 'files with CUBIC' $SERVER4 $SERVER4 "${CERT[@]}" --congestion cubic -- "${CA[@]}" --congestion cubic
-moves retry 'files after address validation by Retry' $SERVER4 $SERVER4 "${CERT[@]}" --retry -- "${CA[@]}"
-moves v2 'files over QUIC version 2' $SERVER4 $SERVER4 "${CERT[@]}" -- "${CA[@]}" --quic-version 2
+moves psk 'files with a pre-shared key' "$SERVER4" "$SERVER4" --psk $DIR/keys.psk -- --psk $DIR/keys.psk
+moves cubic 'files with CUBIC' "$SERVER4" "$SERVER4" "${CERT[@]}" --congestion cubic -- "${CA[@]}" --congestion cubic
+moves retry 'files after address validation by Retry' "$SERVER4" "$SERVER4" "${CERT[@]}" --retry -- "${CA[@]}"
+moves v2 'files over QUIC version 2' "$SERVER4" "$SERVER4" "${CERT[@]}" -- "${CA[@]}" --quic-version 2
 
 # refused NAME SENTENCE PATTERN CLIENT-OPTIONS…: the sender fails, and its message has PATTERN
 refused() {
@@ -81,20 +81,20 @@ refused() {
 	grep -qiE "$pattern" "$DIR/$name.send" || status=1
 	[ -z "$(ls "$DIR/$name")" ] || status=1
 	kill "$RECEIVER"
-	result $status "$what" "$DIR/$name.send" "$DIR/$name.recv"
+	result "$status" "$what" "$DIR/$name.send" "$DIR/$name.recv"
 }
 refused wrong-name 'a certificate for another name is refused, with the name in the message' 'name' --ca $DIR/pki/ca.pem --name elsewhere.test
 refused wrong-ca 'a certificate of an unknown authority is refused, with the reason' 'authority|issuer|trust' --ca $DIR/other/ca.pem --name server.test
 refused wrong-psk 'a key the server does not have is refused, with the reason' 'alert|psk|key|handshake' --psk $DIR/wrong.psk
 
 status=0
-ip netns exec client timeout 120 "$QUIC" send --handshake-timeout 3 "${CA[@]}" $DIR/in/file-1 $SERVER4:7999 >$DIR/nobody.send 2>&1 && status=1
+ip netns exec client timeout 120 "$QUIC" send --handshake-timeout 3 "${CA[@]}" $DIR/in/file-1 "$SERVER4:7999" >$DIR/nobody.send 2>&1 && status=1
 grep -qiE 'time|answer' $DIR/nobody.send || status=1
-result $status 'nobody there is told as a time-out' $DIR/nobody.send
+result "$status" 'nobody there is told as a time-out' $DIR/nobody.send
 
 status=0; kernel_log_clean >$DIR/dmesg 2>&1 || status=1
-result $status 'the kernel log has no warning' $DIR/dmesg
+result "$status" 'the kernel log has no warning' $DIR/dmesg
 status=0; unload_module >$DIR/rmmod 2>&1 || status=1
-result $status 'the module can be removed after use' $DIR/rmmod
+result "$status" 'the module can be removed after use' $DIR/rmmod
 echo "1..$N"
-exit $BAD
+exit "$BAD"

@@ -5,9 +5,10 @@
  *   bench PROTOCOL bulk BYTES WRITE-SIZE
  *   bench PROTOCOL rr COUNT SIZE
  *
- * PROTOCOL is tcp, ktls or quic. kTLS and QUIC get fixed keys (AES-128-GCM), so no TLS library is part of what
- * is measured. Prints one line: the protocol, the test, its arguments, and nanoseconds per byte or per round trip.
- * In a guest that counts instructions, a nanosecond is one instruction of the whole path, both ends.
+ * PROTOCOL is tcp, ktls or quic. kTLS and QUIC get fixed keys (AES-128-GCM), so no TLS library is
+ * part of what is measured. Prints one line: the protocol, the test, its arguments, and nanoseconds
+ * per byte or per round trip. In a guest that counts instructions, a nanosecond is one instruction
+ * of the whole path, both ends.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -117,7 +118,7 @@ static void read_all(int fd, char *data, size_t size, uint64_t len)
 	}
 }
 
-/* The child receives and answers with one byte when it has everything; the parent sends and takes the time. */
+/* The child receives and answers with one byte in the end; the parent sends and takes the time. */
 static uint64_t bulk(struct pair *p, uint64_t bytes, size_t size)
 {
 	static char data[1 << 20];
@@ -134,7 +135,7 @@ static uint64_t bulk(struct pair *p, uint64_t bytes, size_t size)
 	if (!child) {
 		read_all(p->server, data, sizeof(data), bytes);
 		write_all(p->server, "!", 1);
-		/* Not closed before the parent has read the answer: QUIC's close drops what is unacknowledged. */
+		/* Not closed before the answer was read: QUIC's close drops what is unacknowledged. */
 		pause();
 		_exit(0);
 	}
@@ -189,7 +190,8 @@ int main(int argc, char **argv)
 	size_t size;
 
 	if (argc != 5) {
-		fprintf(stderr, "usage: bench tcp|ktls|quic bulk BYTES WRITE-SIZE | rr COUNT SIZE\n");
+		fprintf(stderr,
+			"usage: bench tcp|ktls|quic bulk BYTES WRITE-SIZE | rr COUNT SIZE\n");
 		return 2;
 	}
 	count = strtoull(argv[3], NULL, 0);
@@ -201,6 +203,7 @@ int main(int argc, char **argv)
 	else
 		quic_pair(&p);
 	ns = strcmp(argv[2], "rr") ? bulk(&p, count, size) : round_trips(&p, count, size);
-	printf("%s %s %llu %zu %.2f\n", argv[1], argv[2], (unsigned long long)count, size, (double)ns / (double)count);
+	printf("%s %s %llu %zu %.2f\n", argv[1], argv[2], (unsigned long long)count, size,
+	       (double)ns / (double)count);
 	return 0;
 }

@@ -8,7 +8,8 @@ struct pair {
 	int server;
 };
 
-void quic_pair(struct pair *p); /* bench_quic.c: fixed secrets, stream 0 open and active on both sides */
+/* bench_quic.c: fixed secrets, stream 0 open and active on both sides */
+void quic_pair(struct pair *p);
 void fail(const char *what);
 
 #endif

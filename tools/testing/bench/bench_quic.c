@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A QUIC connection without a TLS library, by the selftests' fixed secrets. Apart from bench.c since
- * <linux/quic.h> and <linux/tls.h> want other versions of the socket headers.
+/*
+ * A QUIC connection without a TLS library, by the selftests' fixed secrets. Apart from bench.c
+ * since <linux/quic.h> and <linux/tls.h> want other versions of the socket headers.
  */
 #include "../selftests/net/quic/quic_ksft.h"
 
@@ -16,7 +17,7 @@ static void check(int ret, const char *what)
 
 void quic_pair(struct pair *p)
 {
-	/* The windows a transfer at this rate needs; the defaults of uapi.md would measure the window. */
+	/* The windows a transfer at this rate needs: with the defaults the window is measured. */
 	const struct quic_transport_param windows = {
 		.max_data = 16 << 20,
 		.max_stream_data_bidi_local = 8 << 20,
@@ -35,7 +36,7 @@ void quic_pair(struct pair *p)
 	check(qk_setup(), "QUIC: is quic.ko loaded?");
 	check(qk_pair_open(&pair, &opts), "QUIC handshake");
 	check(qk_open(pair.client, &id, 0), "opening a stream");
-	/* The first byte makes the stream the active one at the server: from here on plain read and write do. */
+	/* The first byte makes the stream active at the server: now plain read and write do. */
 	check((int)qk_send(pair.client, id, 0, &byte, 1, 0), "first byte");
 	check((int)qk_next(pair.server, &item, &byte, 1), "first byte at the server");
 	p->client = pair.client;
