@@ -53,7 +53,9 @@ fn link_soname() {
 fn c_programs_run_handshakes_in_steps() {
     link_soname();
     let program = compile("tests/c/steps.c", "libquic-test-steps");
+    let keys = std::env::temp_dir().join(format!("libquic-keys-{}", std::process::id()));
     let output = Command::new(program)
+        .env("SSLKEYLOGFILE", &keys)
         .arg(source("tests/data/ca.pem"))
         .arg(source("tests/data/server.pem"))
         .arg(source("tests/data/leaf.key"))
@@ -62,6 +64,10 @@ fn c_programs_run_handshakes_in_steps() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     assert_eq!(output.stdout, b"ok\n", "{stderr}");
+    // GnuTLS itself obeys the variable.
+    let log = std::fs::read_to_string(&keys).unwrap();
+    std::fs::remove_file(&keys).unwrap();
+    assert!(log.contains("SERVER_TRAFFIC_SECRET_0 "), "{log}");
 }
 
 #[test]

@@ -136,3 +136,27 @@ fn stamp(file: &Path) -> Stamp {
 fn path(text: &CStr) -> PathBuf {
     OsStr::from_bytes(text.to_bytes()).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+
+    use super::*;
+
+    #[test]
+    fn files_are_read_once_and_again_when_they_change() {
+        let file = std::env::temp_dir().join(format!("libquic-psk-{}", std::process::id()));
+        let name = CString::new(file.as_os_str().as_bytes()).unwrap();
+        assert!(client(Some(&name)).is_err());
+        fs::write(&file, "me:00").unwrap();
+        let first = client(Some(&name)).unwrap();
+        assert!(Arc::ptr_eq(&first, &client(Some(&name)).unwrap()));
+        assert!(server(&name, None).is_ok());
+        fs::write(&file, "me:0011").unwrap();
+        let second = client(Some(&name)).unwrap();
+        assert!(!Arc::ptr_eq(&first, &second));
+        fs::write(&file, "nonsense").unwrap();
+        assert!(client(Some(&name)).is_err());
+        fs::remove_file(&file).unwrap();
+    }
+}

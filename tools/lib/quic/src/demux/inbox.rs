@@ -184,14 +184,8 @@ impl Inbox {
             let unread = chunk.get(stream.offset..).unwrap_or_default();
             let room = buf.get_mut(copied..).unwrap_or_default();
             let len = unread.len().min(room.len());
-            for (to, from) in room
-                .chunks_mut(len.max(1))
-                .zip(unread.chunks(len.max(1)))
-                .take(1)
-            {
-                to.get_mut(..from.len())
-                    .unwrap_or_default()
-                    .copy_from_slice(from);
+            if let (Some(to), Some(from)) = (room.get_mut(..len), unread.get(..len)) {
+                to.copy_from_slice(from);
             }
             copied = copied.saturating_add(len);
             if len < unread.len() {
