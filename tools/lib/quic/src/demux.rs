@@ -121,6 +121,16 @@ impl Demux {
         unfinished
     }
 
+    /// Somebody is going to write to a stream.
+    pub(crate) fn writer_comes(&self, id: StreamId) {
+        self.lock().inbox.writer_comes(id);
+    }
+
+    /// The writer is gone.
+    pub(crate) fn writer_goes(&self, id: StreamId) {
+        self.lock().inbox.writer_goes(id);
+    }
+
     /// The writer is about to send its last bytes.
     pub(crate) fn sending_ends(&self, id: StreamId) {
         self.lock().inbox.sending_ends(id);

@@ -64,6 +64,7 @@ pub struct SendStream {
 
 impl SendStream {
     pub(crate) fn new(shared: Arc<Shared>, id: StreamId) -> SendStream {
+        shared.demux.writer_comes(id);
         SendStream {
             shared,
             id,
@@ -161,6 +162,7 @@ impl Drop for SendStream {
             // The connection may be gone, in which case the stream is too.
             let _ = self.reset(0);
         }
+        self.shared.demux.writer_goes(self.id);
     }
 }
 

@@ -39,8 +39,8 @@ pub(crate) struct Inbox {
     is_server: bool,
     /// Streams whose last byte was sent and not yet acknowledged.
     finishing: HashSet<i64>,
-    /// Streams that the peer does not want to read any more.
-    stops: HashMap<i64, u64>,
+    /// Streams that somebody may still write to, with the code by which the peer has stopped them.
+    writers: HashMap<i64, Option<u64>>,
     datagrams: VecDeque<Vec<u8>>,
     /// Cost of all that waits.
     buffered: usize,
@@ -99,7 +99,7 @@ impl Inbox {
             next_peer: [peer, peer | 2],
             is_server,
             finishing: HashSet::new(),
-            stops: HashMap::new(),
+            writers: HashMap::new(),
             datagrams: VecDeque::new(),
             buffered: 0,
             limit,
@@ -237,13 +237,24 @@ impl Inbox {
         !std::mem::replace(&mut stream.forgotten, true)
     }
 
+    /// Somebody is going to write to a stream.
+    pub(crate) fn writer_comes(&mut self, id: StreamId) {
+        self.writers.insert(id.0, None);
+    }
+
+    /// Nobody will write to a stream any more. Whether it is delivered may still be of interest.
+    pub(crate) fn writer_goes(&mut self, id: StreamId) {
+        self.writers.remove(&id.0);
+    }
+
+    /// The last bytes of a stream are about to be sent.
     pub(crate) fn sending_ends(&mut self, id: StreamId) {
         self.finishing.insert(id.0);
     }
 
+    /// A stream was given up.
     pub(crate) fn sending_was_reset(&mut self, id: StreamId) {
         self.finishing.remove(&id.0);
-        self.stops.remove(&id.0);
     }
 
     /// Whether the peer has acknowledged the whole of this stream, or of all finished streams.
@@ -261,7 +272,7 @@ impl Inbox {
 
     /// The code with which the peer stopped the stream.
     pub(crate) fn stopped(&self, id: StreamId) -> Option<u64> {
-        self.stops.get(&id.0).copied()
+        self.writers.get(&id.0).copied().flatten()
     }
 
     fn on_data(&mut self, id: i64, bytes: &[u8], fin: bool) {
@@ -304,7 +315,9 @@ impl Inbox {
             }
             stream_state::SEND_RESET_SENT => {
                 self.finishing.remove(&update.id);
-                self.stops.insert(update.id, code);
+                if let Some(stopped) = self.writers.get_mut(&update.id) {
+                    *stopped = Some(code);
+                }
             }
             stream_state::RECV_RESET_RECVD => self.on_reset(update.id, code),
             _ => {}

@@ -253,6 +253,7 @@ fn a_dropped_reader_makes_room() {
 fn acknowledgements_and_stops_are_seen_by_writers() {
     let (demux, queue) = server(1 << 20);
     let (one, five) = (StreamId(1), StreamId(5));
+    demux.writer_comes(five);
     demux.sending_ends(one);
     demux.sending_ends(five);
     let delivered = |id| {
@@ -267,7 +268,11 @@ fn acknowledgements_and_stops_are_seen_by_writers() {
     queue.update(5, stream_state::SEND_RESET_SENT, 3);
     assert!(delivered(None).is_ok());
     assert_eq!(demux.stopped(five), Some(3));
-    assert_eq!(demux.stopped(one), None);
+    queue.update(1, stream_state::SEND_RESET_SENT, 4);
+    assert!(accept(&demux, &queue).is_err());
+    assert_eq!(demux.stopped(one), None, "nobody writes to it any more");
+    demux.writer_goes(five);
+    assert_eq!(demux.stopped(five), None);
 }
 
 #[test]
