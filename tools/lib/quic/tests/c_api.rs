@@ -1,57 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! C programs against the header and the shared library, without a kernel that has QUIC.
 
-use std::{
-    path::{
-        Path,
-        PathBuf, //
-    },
-    process::Command, //
+use std::process::Command;
+
+mod common;
+
+use common::{
+    compile,
+    library_folder,
+    source, //
 };
-
-/// The folder with `libquic.so`, where this test is, too.
-fn library_folder() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().to_owned()
-}
-
-fn source(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-/// Compiles a C program with all warnings as errors.
-fn compile(program: &str, name: &str) -> PathBuf {
-    let folder = library_folder();
-    let output = folder.join(name);
-    let status = Command::new("cc")
-        .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-g", "-o"])
-        .arg(&output)
-        .arg(source(program))
-        .arg("-I")
-        .arg(source("include"))
-        // The uapi header: of this tree, not of the system.
-        .arg("-I")
-        .arg(source("../../../include/uapi"))
-        .arg("-L")
-        .arg(&folder)
-        .arg(format!("-Wl,-rpath,{}", folder.display()))
-        .args(["-lquic", "-lgnutls"])
-        .status()
-        .unwrap();
-    assert!(status.success(), "{program}");
-    output
-}
-
-/// A library under its soname, as programs look for it.
-fn link_soname() {
-    let link = library_folder().join("libquic.so.1");
-    let _ = std::fs::remove_file(&link);
-    std::os::unix::fs::symlink("libquic.so", link).unwrap();
-}
 
 #[test]
 fn c_programs_run_handshakes_in_steps() {
-    link_soname();
     let program = compile("tests/c/steps.c", "libquic-test-steps");
     let keys = std::env::temp_dir().join(format!("libquic-keys-{}", std::process::id()));
     let output = Command::new(program)

@@ -3,6 +3,8 @@
 //!
 //! Ignored elsewhere; in a guest: `cargo test -p libquic --test kernel -- --ignored`.
 
+mod common;
+
 use std::{
     io::{
         Read,
@@ -13,6 +15,7 @@ use std::{
         UdpSocket, //
     },
     path::PathBuf,
+    process::Command,
     thread,
     time::{
         Duration,
@@ -24,6 +27,7 @@ use quic::{
     Alert,
     CertificateProblem,
     Cipher,
+    ClientAuth,
     ClientConfig,
     ClientConfigBuilder,
     Connection,
@@ -340,4 +344,60 @@ fn a_ticket_continues_a_connection_without_a_certificate() {
     )
     .unwrap_err();
     assert!(matches!(err, Error::Config(_)), "{err}");
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn the_examples_in_c_talk_to_each_other() {
+    let server = common::compile("examples/c/server.c", "libquic-kernel-server");
+    let client = common::compile("examples/c/client.c", "libquic-kernel-client");
+    let keys = std::env::temp_dir().join(format!("libquic-keys-{}", std::process::id()));
+    std::fs::write(&keys, "me:000102030405060708090a0b0c0d0e0f\n").unwrap();
+    let port = "5433";
+    let mut server = Command::new(server).arg(port).arg(&keys).spawn().unwrap();
+    let answer = (0..50).find_map(|_| {
+        let mut client = Command::new(&client);
+        let output = client
+            .args(["127.0.0.1", port])
+            .arg(&keys)
+            .arg("text")
+            .output()
+            .unwrap();
+        // The server may not listen yet.
+        let good = output.status.success();
+        thread::sleep(Duration::from_millis(if good { 0 } else { 200 }));
+        good.then_some(output.stdout)
+    });
+    server.kill().unwrap();
+    server.wait().unwrap();
+    std::fs::remove_file(&keys).unwrap();
+    assert_eq!(answer.as_deref(), Some(&b"text\n"[..]));
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn a_client_without_the_certificate_asked_for_learns_it_after_its_handshake() {
+    let auth = ClientAuth::Require(Trust::File(data("ca.pem")));
+    let (_, server) = meet_at(
+        "127.0.0.1:0",
+        "server.test",
+        client().certificate(data("client.pem"), data("leaf.key")),
+        self::server().client_auth(auth.clone()),
+    );
+    assert!(server.unwrap().info().peer_verified);
+    let (client, server) = meet_at(
+        "127.0.0.1:0",
+        "server.test",
+        client(),
+        self::server().client_auth(auth),
+    );
+    assert_eq!(
+        server.unwrap_err().alert(),
+        Some(Alert::CERTIFICATE_REQUIRED)
+    );
+    let err = match client {
+        Ok(client) => client.accept_stream().unwrap_err(),
+        Err(err) => err,
+    };
+    assert_eq!(err.alert(), Some(Alert::CERTIFICATE_REQUIRED), "{err}");
 }

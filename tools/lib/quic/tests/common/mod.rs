@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Compiling C programs against the header and the shared library.
+
+use std::{
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command,
+    sync::Once, //
+};
+
+/// The folder with `libquic.so`, where this test is, too.
+pub fn library_folder() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().to_owned()
+}
+
+/// A file of this crate.
+pub fn source(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Compiles a C program with all warnings as errors.
+pub fn compile(program: &str, name: &str) -> PathBuf {
+    link_soname();
+    let folder = library_folder();
+    let output = folder.join(name);
+    let status = Command::new("cc")
+        .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-g", "-o"])
+        .arg(&output)
+        .arg(source(program))
+        .arg("-I")
+        .arg(source("include"))
+        // The uapi header: of this tree, not of the system.
+        .arg("-I")
+        .arg(source("../../../include/uapi"))
+        .arg("-L")
+        .arg(&folder)
+        .arg(format!("-Wl,-rpath,{}", folder.display()))
+        .args(["-lquic", "-lgnutls"])
+        .status()
+        .unwrap();
+    assert!(status.success(), "{program}");
+    output
+}
+
+/// Gives the library its soname, by which programs look for it.
+fn link_soname() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let link = library_folder().join("libquic.so.1");
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink("libquic.so", link).unwrap();
+    });
+}
