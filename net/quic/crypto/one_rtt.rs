@@ -22,11 +22,7 @@ use super::{
     limits, //
 };
 use crate::{
-    aead::{
-        HeaderKey,
-        KeyError,
-        PacketKey, //
-    },
+    aead::KeyError,
     common::{
         Duration,
         Error,
@@ -45,7 +41,14 @@ use crate::{
         Unsealed, //
     },
 };
-use core::mem::swap;
+use phase::{
+    is_odd,
+    Choice,
+    Rx,
+    Tx, //
+};
+
+mod phase;
 
 /// The 1-RTT keys of a connection; either direction may come before the other.
 #[derive(Debug, Default)]
@@ -65,36 +68,6 @@ pub struct OpenedOneRtt {
     pub generation: u64,
     /// It brought a key update of the peer, or the answer to ours.
     pub updated: bool,
-}
-
-#[derive(Debug)]
-struct Tx {
-    keys: TxKeys,
-    version: Version,
-    secret: Secret,
-    generation: u64,
-    /// The first packet number of the generation.
-    first: Option<u64>,
-    /// When a packet of the generation was acknowledged.
-    acked: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Rx {
-    header: HeaderKey,
-    previous: PacketKey,
-    current: PacketKey,
-    next: PacketKey,
-    version: Version,
-    /// The secret of `next`.
-    next_secret: Secret,
-    generation: u64,
-    /// The lowest packet number received in the generation.
-    lowest: u64,
-    /// The highest packet number opened with `previous`.
-    highest_previous: Option<u64>,
-    /// How long `previous` may be used; never in generation zero.
-    previous_until: Option<Instant>,
 }
 
 impl OneRtt {
@@ -311,86 +284,6 @@ impl OneRtt {
         }
         Ok(())
     }
-}
-
-/// Which keys a packet is tried with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Choice {
-    Previous,
-    Current,
-    Next,
-}
-
-impl Rx {
-    /// Decides by the phase and the number alone, so that every packet is tried exactly once.
-    // RFC 9001 6.3: a lower number than those of the current phase is of the previous one.
-    fn choose(&self, phase: bool, pn: u64, now: Instant) -> Choice {
-        if phase == is_odd(self.generation) {
-            Choice::Current
-        } else if pn < self.lowest && self.previous_until.is_some_and(|until| now < until) {
-            Choice::Previous
-        } else {
-            Choice::Next
-        }
-    }
-
-    fn generation_of(&self, choice: Choice) -> u64 {
-        match choice {
-            Choice::Previous => self.generation.saturating_sub(1),
-            Choice::Current => self.generation,
-            Choice::Next => self.generation.saturating_add(1),
-        }
-    }
-
-    /// Checks that newer keys go with higher numbers, once a packet is authentic.
-    // RFC 9001 6.4 #1, RFC 9001 6.4 #2
-    fn note(&mut self, choice: Choice, pn: u64) -> Result<(), TransportError> {
-        let in_order = match choice {
-            Choice::Previous => {
-                self.highest_previous = self.highest_previous.max(Some(pn));
-                true
-            }
-            Choice::Current => {
-                self.lowest = self.lowest.min(pn);
-                self.highest_previous.is_none_or(|highest| highest < pn)
-            }
-            Choice::Next => pn >= self.lowest,
-        };
-        match in_order {
-            true => Ok(()),
-            false => Err(TransportError::key_update("old keys after new ones")),
-        }
-    }
-
-    /// Makes the next keys the current ones, and derives those after them.
-    // RFC 9001 6.1 #3, RFC 9001 6.1 #4, RFC 9001 6.3 #4, RFC 9001 9.5 #3
-    fn update(&mut self, pn: u64, now: Instant, pto: Duration) -> Result<(), KeyError> {
-        swap(&mut self.previous, &mut self.current);
-        swap(&mut self.current, &mut self.next);
-        self.next_secret = self.next_secret.next(self.version);
-        self.next_secret.rekey(self.version, &mut self.next)?;
-        self.generation = self.generation.saturating_add(1);
-        self.lowest = pn;
-        self.highest_previous = None;
-        self.previous_until = Some(now.saturating_add(pto.saturating_mul(3)));
-        Ok(())
-    }
-}
-
-impl Tx {
-    fn update(&mut self) -> Result<(), KeyError> {
-        let secret = self.secret.next(self.version);
-        self.keys.rekey(self.version, &secret)?;
-        self.secret = secret;
-        self.generation = self.generation.saturating_add(1);
-        self.first = None;
-        self.acked = None;
-        Ok(())
-    }
-}
-
-const fn is_odd(generation: u64) -> bool {
-    generation & 1 != 0
 }
 
 #[cfg(test)]

@@ -13,33 +13,24 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    header::{
-        long_type_bits,
-        FIXED_BIT,
-        FORM_LONG,
-        KEY_PHASE,
-        SPIN_BIT, //
+    out_header::{
+        write_header,
+        OutHeader, //
     },
-    number,
-    protect, //
+    sealing::{
+        Facts,
+        Tail,
+        Unsealed, //
+    },
 };
 use crate::{
-    aead::{
-        HeaderKey,
-        KeyError,
-        PacketKey,
-        TAG_LEN, //
-    },
+    aead::TAG_LEN,
     common::{
         varint,
-        ConnectionId,
         Level,
-        NoSpace,
         RangeSet,
         StreamId,
         Token,
-        Tokens,
-        Version,
         Writer, //
     },
     frame::{
@@ -50,31 +41,6 @@ use crate::{
         FrameType, //
     },
 };
-
-/// What goes into the header of a packet to be sent.
-#[derive(Clone, Copy, Debug)]
-pub struct OutHeader<'a> {
-    /// The level; 1-RTT has the short header.
-    pub level: Level,
-    /// The version of a long header.
-    pub version: Version,
-    /// Destination Connection ID.
-    pub dcid: &'a ConnectionId,
-    /// Source Connection ID of a long header.
-    pub scid: &'a ConnectionId,
-    /// The token of an Initial packet; a server has none (RFC 9000 17.2.2 #1).
-    pub token: &'a [u8],
-    /// The packet number.
-    pub pn: u64,
-    /// The largest packet number of the space that the peer has acknowledged.
-    pub largest_acked: Option<u64>,
-    /// The key phase of a short header.
-    pub key_phase: bool,
-    /// The spin bit of a short header.
-    pub spin: bool,
-    /// The fixed bit; cleared only towards a peer that accepts it (RFC 9287).
-    pub fixed_bit: bool,
-}
 
 /// Where the bytes of a STREAM or CRYPTO frame come from.
 pub trait StreamSource {
@@ -89,37 +55,11 @@ pub trait StreamSource {
     }
 }
 
-/// Bytes of a stream that are not in the packet yet: they are handed to [`Unsealed::seal`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tail {
-    /// The stream.
-    pub id: StreamId,
-    /// Offset of the first byte.
-    pub offset: u64,
-    /// Number of bytes.
-    pub len: usize,
-}
-
 /// A packet to which frames can be added.
 #[derive(Debug)]
 pub struct PacketBuilder<'a> {
     writer: Writer<'a>,
     facts: Facts,
-}
-
-/// What is known of a packet besides its bytes.
-#[derive(Debug)]
-struct Facts {
-    level: Level,
-    pn: u64,
-    pn_offset: usize,
-    header_len: usize,
-    /// Where the length of a long header goes, and in how many bytes.
-    length: Option<(usize, usize)>,
-    tail: Option<Tail>,
-    tokens: Tokens,
-    ack_eliciting: bool,
-    in_flight: bool,
 }
 
 impl<'a> PacketBuilder<'a> {
@@ -347,149 +287,6 @@ impl<'a> PacketBuilder<'a> {
         }
         token.is_none_or(|token| self.facts.tokens.try_push(token).is_ok())
     }
-}
-
-/// A packet with all its frames, to be sealed.
-#[derive(Debug)]
-pub struct Unsealed<'a> {
-    buffer: &'a mut [u8],
-    inline_end: usize,
-    len: usize,
-    facts: Facts,
-}
-
-impl Unsealed<'_> {
-    /// The bytes of a stream that go to the end of the packet, to be handed to
-    /// [`Unsealed::seal`] in order.
-    pub fn tail(&self) -> Option<Tail> {
-        self.facts.tail
-    }
-
-    /// The length of the packet with its tag.
-    pub fn packet_len(&self) -> usize {
-        self.len
-    }
-
-    /// Seals the payload and protects the header.
-    ///
-    /// `tail` holds the bytes that [`Unsealed::tail`] asked for.  The key decides the context:
-    /// those of this stack may be used in any.
-    pub fn seal(
-        self,
-        packet: &mut PacketKey,
-        header: &HeaderKey,
-        tail: &[&[u8]],
-    ) -> Result<Sealed, KeyError> {
-        let facts = self.facts;
-        let wanted = facts.tail.map_or(0, |tail| tail.len);
-        let given = tail.iter().map(|segment| segment.len());
-        if given.fold(0, usize::saturating_add) != wanted {
-            return Err(KeyError::Invalid);
-        }
-        if let Some((at, size)) = facts.length {
-            // CAST: a length fits into 64 bits.
-            let length = self.len.saturating_sub(facts.pn_offset) as u64;
-            let field = self.buffer.get_mut(at..).ok_or(KeyError::Invalid)?;
-            Writer::new(field)
-                .put_varint_sized(length, size)
-                .map_err(|NoSpace| KeyError::Invalid)?;
-        }
-        let len = packet.seal(
-            facts.pn,
-            self.buffer,
-            facts.header_len,
-            self.inline_end,
-            tail,
-        )?;
-        protect::mask(self.buffer, facts.pn_offset, header)?;
-        Ok(Sealed {
-            level: facts.level,
-            pn: facts.pn,
-            len,
-            tokens: facts.tokens,
-            ack_eliciting: facts.ack_eliciting,
-            in_flight: facts.in_flight,
-        })
-    }
-}
-
-/// A packet that is ready to be sent, as far as its sender has to remember it.
-#[derive(Debug)]
-#[must_use]
-pub struct Sealed {
-    /// The level.
-    pub level: Level,
-    /// The packet number.
-    pub pn: u64,
-    /// Bytes with the tag.
-    pub len: usize,
-    /// What the frames were.
-    pub tokens: Tokens,
-    /// The packet asks for an acknowledgement.
-    pub ack_eliciting: bool,
-    /// The packet counts for congestion control.
-    pub in_flight: bool,
-}
-
-// RFC 9000 17.2 #8, RFC 9000 17.3.1 #2: the reserved bits are left zero.
-fn write_header(writer: &mut Writer<'_>, header: &OutHeader<'_>) -> Option<Facts> {
-    let number_len = number::encoded_len(header.pn, header.largest_acked)?;
-    // CAST: 0 to 3.
-    let mut first = number_len.checked_sub(1)? as u8;
-    if header.fixed_bit {
-        first |= FIXED_BIT;
-    }
-    let length = match header.level {
-        Level::App => {
-            first |= if header.spin { SPIN_BIT } else { 0 };
-            first |= if header.key_phase { KEY_PHASE } else { 0 };
-            writer.put_u8(first).ok()?;
-            writer.put_bytes(header.dcid.as_slice()).ok()?;
-            None
-        }
-        level => {
-            first |= FORM_LONG | long_type_bits(header.version, level);
-            Some(write_long(writer, first, header)?)
-        }
-    };
-    let pn_offset = writer.position();
-    let number = header.pn.to_be_bytes();
-    let number = number.get(number.len().checked_sub(number_len)?..)?;
-    writer.put_bytes(number).ok()?;
-    Some(Facts {
-        level: header.level,
-        pn: header.pn,
-        pn_offset,
-        header_len: writer.position(),
-        length,
-        tail: None,
-        tokens: Tokens::new(),
-        ack_eliciting: false,
-        in_flight: false,
-    })
-}
-
-/// Writes a long header up to the packet number; returns where the length goes and its size.
-fn write_long(
-    writer: &mut Writer<'_>,
-    first: u8,
-    header: &OutHeader<'_>,
-) -> Option<(usize, usize)> {
-    writer.put_u8(first).ok()?;
-    writer.put_u32(header.version.0).ok()?;
-    for id in [header.dcid, header.scid] {
-        // CAST: at most 20.  RFC 9000 17.2 #2, RFC 9000 17.2 #5
-        writer.put_u8(id.len() as u8).ok()?;
-        writer.put_bytes(id.as_slice()).ok()?;
-    }
-    if header.level == Level::Initial {
-        writer.put_varint_bytes(header.token).ok()?;
-    }
-    // The length is not known yet, but whether two bytes are enough for it is.
-    let size = if writer.remaining() < 1 << 13 { 2 } else { 4 };
-    let at = writer.position();
-    writer.put_fill(0, size).ok()?;
-    Some((at, size))
 }
 
 /// How many bytes fit into `room` behind their own length.

@@ -8,18 +8,16 @@
 pub mod builder;
 pub mod header;
 pub mod number;
+pub mod out_header;
 pub mod protect;
 pub mod replay;
+pub mod sealing;
 pub mod stateless;
 pub mod token;
 
 pub use builder::{
-    OutHeader,
     PacketBuilder,
-    Sealed,
-    StreamSource,
-    Tail,
-    Unsealed, //
+    StreamSource, //
 };
 pub use header::{
     HeaderError,
@@ -29,10 +27,16 @@ pub use header::{
     UnknownVersion,
     VersionNegotiation, //
 };
+pub use out_header::OutHeader;
 pub use protect::{
     open,
     OpenError,
     Opened, //
+};
+pub use sealing::{
+    Sealed,
+    Tail,
+    Unsealed, //
 };
 
 /// The smallest datagram size every path must carry (RFC 9000 section 14).

@@ -9,15 +9,13 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    builder::{
-        OutHeader,
-        PacketBuilder, //
-    },
+    builder::PacketBuilder,
     header::{
         retry_type_bits,
         FIXED_BIT,
         FORM_LONG, //
     },
+    out_header::OutHeader, //
 };
 use crate::{
     aead::{

@@ -54,7 +54,7 @@ impl VersionInformation {
     /// (RFC 9368 section 4).
     pub(super) fn parse(value: &[u8], sender: Side) -> Result<Self, TransportError> {
         let malformed = || bad("version_information");
-        if value.is_empty() || value.len() % 4 != 0 {
+        if value.is_empty() || !value.chunks_exact(4).remainder().is_empty() {
             return Err(malformed());
         }
         let mut reader = Reader::new(value);

@@ -6,9 +6,12 @@
 
 use super::*;
 use crate::{
+    aead::KeyError,
     common::{
+        ConnectionId,
         Reader,
-        Side, //
+        Side,
+        Version, //
     },
     crypto::{
         initial_keys,
@@ -17,7 +20,8 @@ use crate::{
     mem::fail,
     packet::{
         open,
-        Packet, //
+        Packet,
+        Sealed, //
     },
 };
 use proptest::prelude::*;
