@@ -12,9 +12,9 @@ use super::{
         EcnSample,
         EcnVerdict, //
     },
+    tally::Tally,
     Fate,
     Recovery,
-    SentPacket,
     Sink, //
 };
 use crate::{
@@ -50,34 +50,6 @@ pub struct AckSummary {
     pub is_congested: bool,
     /// ECN validation failed with this frame.
     pub ecn_failed: bool,
-}
-
-/// The newest packet that an ACK frame newly acknowledges.
-#[derive(Debug, Clone, Copy)]
-struct Newest {
-    pn: u64,
-    time: Instant,
-    is_active: bool,
-}
-
-/// Sums over the packets of an ACK frame.
-#[derive(Debug, Default)]
-struct Tally {
-    acked: u32,
-    eliciting: bool,
-    newest: Option<Newest>,
-    /// Bytes that leave the flight of the active path.
-    bytes: u64,
-    /// Those of them that were sent while the window was in full use and outside recovery.
-    growth: u64,
-    /// Some of them were sent while the window was in full use.
-    is_limited: bool,
-    ect0: u64,
-    spurious: u32,
-    /// Smallest packet number that had been thought lost.
-    first_spurious: Option<u64>,
-    /// A whole congestion event turned out to be a mistake.
-    undo: bool,
 }
 
 impl Recovery {
@@ -316,45 +288,5 @@ impl Recovery {
             self.pto_count = 0;
         }
         self.progress = Some(now);
-    }
-}
-
-impl Tally {
-    fn add(&mut self, pn: u64, packet: &SentPacket, is_active: bool) {
-        self.acked = self.acked.saturating_add(1);
-        self.eliciting |= packet.ack_eliciting;
-        if packet.ecn && is_active {
-            self.ect0 = self.ect0.saturating_add(1);
-        }
-        if self.newest.is_none_or(|newest| newest.pn < pn) {
-            self.newest = Some(Newest {
-                pn,
-                time: packet.time,
-                is_active,
-            });
-        }
-    }
-
-    fn add_bytes(&mut self, bytes: u64, is_limited: bool, is_in_recovery: bool) {
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.is_limited |= is_limited;
-        if is_limited && !is_in_recovery {
-            self.growth = self.growth.saturating_add(bytes);
-        }
-    }
-
-    fn add_spurious(&mut self, pn: u64) {
-        self.spurious = self.spurious.saturating_add(1);
-        self.first_spurious = Some(self.first_spurious.map_or(pn, |first| first.min(pn)));
-    }
-
-    fn summary(&self) -> AckSummary {
-        AckSummary {
-            acked: self.acked,
-            acked_eliciting: self.eliciting,
-            largest: self.newest.map(|newest| newest.pn),
-            spurious: self.spurious,
-            ..AckSummary::default()
-        }
     }
 }

@@ -16,7 +16,7 @@ const LAST: u64 = (1 << 62) - 2;
 
 /// Skipped numbers remembered. The distance between two of them is at least a window, so that
 /// older ones lie many windows back, where a forged acknowledgement gains nothing.
-const REMEMBERED: usize = 16;
+const REMEMBERED: usize = 8;
 
 /// The first number is skipped within this many packets, soon enough to catch a client that
 /// acknowledges a short response before it has arrived.
@@ -31,9 +31,10 @@ pub struct Numbers {
     next: u64,
     /// The number to leave out next; `None` where nothing is skipped.
     skip_at: Option<u64>,
-    skipped: [Option<u64>; REMEMBERED],
-    /// Slot of `skipped` that is overwritten next.
-    cursor: usize,
+    /// The first `min(count, REMEMBERED)` of these.
+    skipped: [u64; REMEMBERED],
+    /// Numbers skipped so far.
+    count: usize,
 }
 
 impl Numbers {
@@ -42,8 +43,8 @@ impl Numbers {
         Self {
             next: 0,
             skip_at: None,
-            skipped: [None; REMEMBERED],
-            cursor: 0,
+            skipped: [0; REMEMBERED],
+            count: 0,
         }
     }
 
@@ -63,10 +64,10 @@ impl Numbers {
             }
             // RFC 9000 21.4 #1
             Some(at) if at <= self.next => {
-                if let Some(slot) = self.skipped.get_mut(self.cursor) {
-                    *slot = Some(self.next);
+                if let Some(slot) = self.skipped.get_mut(self.count % REMEMBERED) {
+                    *slot = self.next;
                 }
-                self.cursor = self.cursor.wrapping_add(1) % REMEMBERED;
+                self.count = self.count.saturating_add(1);
                 self.next = self.next.saturating_add(1);
                 let period = window_packets.max(MIN_PERIOD);
                 let gap = period.saturating_add(rng.below(period));
@@ -93,7 +94,7 @@ impl Numbers {
 
     /// Whether any number was skipped so far.
     pub fn has_skipped(&self) -> bool {
-        self.skipped.iter().any(Option::is_some)
+        self.count > 0
     }
 
     /// Whether a skipped number lies in `first..=last`.
@@ -104,7 +105,8 @@ impl Numbers {
     /// How many skipped numbers lie in `first..=last`.
     pub fn count_skipped(&self, first: u64, last: u64) -> u64 {
         let inside = |pn: &&u64| first <= **pn && **pn <= last;
-        self.skipped.iter().flatten().filter(inside).count() as u64
+        let skipped = self.skipped.iter().take(self.count);
+        skipped.filter(inside).count() as u64
     }
 }
 

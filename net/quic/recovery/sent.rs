@@ -10,24 +10,26 @@
 
 #![forbid(unsafe_code)]
 
-use super::rate::Snapshot;
+use super::{
+    block::{
+        bit,
+        bits,
+        Block,
+        Counts,
+        BLOCK, //
+    },
+    rate::Snapshot, //
+};
 use crate::{
     common::{
         map::OrdMap,
         time::Instant,
         token::Tokens, //
     },
-    mem::{
-        AllocError,
-        Vec, //
-    },
+    mem::AllocError,
 };
 
-/// Slots in a block: a few kilobytes, freed as soon as an idle connection has nothing in flight.
-const BLOCK: u64 = 16;
-
-/// The mask of a whole block.
-const ALL_SLOTS: u32 = (1 << BLOCK) - 1;
+pub use super::block::Kind;
 
 /// Packets without ack-eliciting frames that are remembered. A peer need never acknowledge them;
 /// they matter only for forgetting acknowledged ACK ranges, for which the newest are best.
@@ -63,17 +65,6 @@ pub struct SentPacket {
     pub episode: u32,
 }
 
-/// Which packets a search looks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Neither acknowledged nor declared lost.
-    Outstanding,
-    /// Declared lost and remembered.
-    Lost,
-    /// Outstanding, and not in flight: packets that only carry ACK frames.
-    Quiet,
-}
-
 /// The sent packets of one space, by packet number.
 #[derive(Debug, Default)]
 pub struct SentPackets {
@@ -84,24 +75,6 @@ pub struct SentPackets {
     first_outstanding: u64,
     first_lost: u64,
     first_quiet: u64,
-}
-
-/// How many packets there are of each kind.
-#[derive(Debug, Default)]
-struct Counts {
-    outstanding: u32,
-    /// Outstanding packets that are ack-eliciting.
-    eliciting: u32,
-    quiet: u32,
-    lost: u32,
-}
-
-#[derive(Debug, Default)]
-struct Block {
-    present: u32,
-    lost: u32,
-    quiet: u32,
-    slots: Vec<Option<SentPacket>>,
 }
 
 impl SentPackets {
@@ -127,12 +100,7 @@ impl SentPackets {
         if self.blocks.get(&key).is_some() {
             return Ok(());
         }
-        let slots = Vec::try_with_capacity(BLOCK as usize)?;
-        let block = Block {
-            slots,
-            ..Block::default()
-        };
-        self.blocks.insert(key, block)?;
+        self.blocks.insert(key, Block::try_new()?)?;
         Ok(())
     }
 
@@ -298,66 +266,4 @@ impl SentPackets {
             }
         }
     }
-}
-
-impl Block {
-    fn mask(&self, kind: Kind) -> u32 {
-        match kind {
-            Kind::Outstanding => self.present & !self.lost,
-            Kind::Lost => self.present & self.lost,
-            Kind::Quiet => self.present & !self.lost & self.quiet,
-        }
-    }
-
-    /// Removes a packet; the flag says whether it had been declared lost.
-    fn take(&mut self, index: u32, counts: &mut Counts) -> Option<(SentPacket, bool)> {
-        let packet = self.slots.get_mut(index as usize)?.take()?;
-        let bit = 1u32.wrapping_shl(index);
-        let was_lost = self.lost & bit != 0;
-        let was_quiet = self.quiet & bit != 0;
-        self.present &= !bit;
-        self.lost &= !bit;
-        self.quiet &= !bit;
-        if was_lost {
-            counts.lost = counts.lost.saturating_sub(1);
-            return Some((packet, true));
-        }
-        counts.outstanding = counts.outstanding.saturating_sub(1);
-        if was_quiet {
-            counts.quiet = counts.quiet.saturating_sub(1);
-        }
-        if packet.ack_eliciting {
-            counts.eliciting = counts.eliciting.saturating_sub(1);
-        }
-        Some((packet, false))
-    }
-
-    /// Stores a packet, which is always one of a larger number than those in the block.
-    fn put(&mut self, index: usize, packet: SentPacket) -> bool {
-        while self.slots.len() < index {
-            if self.slots.push_within_capacity(None).is_err() {
-                return false;
-            }
-        }
-        match self.slots.get_mut(index) {
-            Some(slot) => *slot = Some(packet),
-            None => return self.slots.push_within_capacity(Some(packet)).is_ok(),
-        }
-        true
-    }
-}
-
-fn bit(pn: u64) -> u32 {
-    1u32.wrapping_shl((pn % BLOCK) as u32)
-}
-
-/// The slots of `first..=last` in the block that starts at `base`.
-fn bits(base: u64, first: u64, last: u64) -> u32 {
-    let low = first.saturating_sub(base).min(BLOCK) as u32;
-    let above = last.saturating_sub(base).saturating_add(1).min(BLOCK) as u32;
-    let from = ALL_SLOTS.checked_shl(low).unwrap_or(0);
-    let to = ALL_SLOTS
-        .checked_shr((BLOCK as u32).saturating_sub(above))
-        .unwrap_or(0);
-    from & to
 }

@@ -5,12 +5,15 @@
 //! Whole recovery takes part, with ACK frames as bytes: what is tested is that the parts together
 //! use a path well and share it, not that a formula was typed in correctly.
 
+mod flow;
 mod net;
 
-use self::net::{
-    Flow,
-    Net,
-    Path, //
+use self::{
+    flow::Flow,
+    net::{
+        Net,
+        Path, //
+    },
 };
 use super::*;
 

@@ -4,11 +4,9 @@
 
 use super::*;
 use crate::{
-    common::error::ErrorCode,
     mem::fail,
     recovery::ack::{
         AckTracker,
-        Frequency,
         Received, //
     },
 };
@@ -17,25 +15,25 @@ use std::collections::BTreeSet;
 
 const DELAY: Duration = Duration::from_millis(25);
 
-fn tracker() -> AckTracker {
+pub(super) fn tracker() -> AckTracker {
     AckTracker::new(Space::Data, DELAY)
 }
 
-fn at(millis: u64) -> Instant {
+pub(super) fn at(millis: u64) -> Instant {
     Instant::from_nanos(millis * 1_000_000)
 }
 
 /// Receives an ack-eliciting packet without a mark.
-fn receive(tracker: &mut AckTracker, pn: u64, millis: u64) {
+pub(super) fn receive(tracker: &mut AckTracker, pn: u64, millis: u64) {
     let received = tracker.on_received(pn, Ecn::NotEct, true, at(millis));
     assert_eq!(received, Received::New);
 }
 
 /// Rows of `(packet number, eliciting, mark, due at once)`, received in this order 1 ms apart;
 /// an ACK frame is sent whenever one is due.
-type Row = (u64, bool, Ecn, bool);
+pub(super) type Row = (u64, bool, Ecn, bool);
 
-fn check_rows(name: &str, tracker: &mut AckTracker, rows: &[Row]) {
+pub(super) fn check_rows(name: &str, tracker: &mut AckTracker, rows: &[Row]) {
     for (i, (pn, eliciting, ecn, due)) in rows.iter().enumerate() {
         let now = at(1_000 + i as u64);
         let received = tracker.on_received(*pn, *ecn, *eliciting, now);
@@ -239,133 +237,6 @@ fn without_memory_no_packet_is_processed_twice() {
         fail::off();
         assert!(!seen.is_empty());
     }
-}
-
-fn frequency(threshold: u64, reordering: u64) -> Frequency {
-    Frequency {
-        eliciting_threshold: threshold,
-        max_ack_delay: ms(100),
-        reordering_threshold: reordering,
-    }
-}
-
-fn with_frequency(threshold: u64, reordering: u64) -> AckTracker {
-    let mut tracker = tracker();
-    let newer = tracker.on_ack_frequency(0, frequency(threshold, reordering), ms(1));
-    assert_eq!(newer, Ok(true));
-    tracker
-}
-
-/// The two tables of the extension: `(received packet, acknowledgement sent)`.
-#[test]
-fn reordering_is_reported_as_in_the_examples_of_the_extension() {
-    let three: &[(u64, bool)] = &[
-        (0, false),
-        (1, false),
-        (3, false),
-        (4, false),
-        (5, true),
-        (8, false),
-        (9, true),
-        (10, true),
-    ];
-    let five: &[(u64, bool)] = &[
-        (0, false),
-        (1, false),
-        (3, false),
-        (5, false),
-        (6, false),
-        (7, true),
-        (8, false),
-        (9, true),
-    ];
-    for (threshold, rows) in [(3, three), (5, five)] {
-        let mut tracker = with_frequency(1_000, threshold);
-        let rows: std::vec::Vec<Row> = rows
-            .iter()
-            .map(|(pn, due)| (*pn, true, Ecn::NotEct, *due))
-            .collect();
-        check_rows("example", &mut tracker, &rows);
-    }
-}
-
-#[test]
-fn the_extension_changes_thresholds_and_the_delay() {
-    use Ecn::{
-        Ce,
-        NotEct, //
-    };
-    check_rows(
-        "every packet",
-        &mut with_frequency(0, 1),
-        &[(0, true, NotEct, true), (1, true, NotEct, true)],
-    );
-    check_rows(
-        "every fourth packet",
-        &mut with_frequency(3, 1),
-        &[
-            (0, true, NotEct, false),
-            (1, true, NotEct, false),
-            (2, true, NotEct, false),
-            (3, true, NotEct, true),
-        ],
-    );
-    check_rows(
-        "reordering is ignored",
-        &mut with_frequency(9, 0),
-        &[
-            (0, true, NotEct, false),
-            (5, true, NotEct, false),
-            (3, true, NotEct, false),
-        ],
-    );
-    check_rows(
-        "only the change to CE",
-        &mut with_frequency(9, 1),
-        &[
-            (0, true, NotEct, false),
-            (1, true, Ce, true),
-            (2, true, Ce, false),
-            (3, true, NotEct, false),
-            (4, true, Ce, true),
-        ],
-    );
-    check_rows(
-        "a packet already taken for lost",
-        &mut with_frequency(2, 3),
-        &[
-            (0, true, NotEct, false),
-            (2, true, NotEct, false),
-            (9, true, NotEct, true),
-            (6, true, NotEct, true),
-        ],
-    );
-    let mut tracker = with_frequency(9, 1);
-    receive(&mut tracker, 0, 10);
-    assert_eq!(tracker.deadline(), Some(at(110)));
-    tracker.on_immediate_ack();
-    assert!(tracker.is_due(at(10)));
-}
-
-#[test]
-fn requests_are_checked_and_old_ones_ignored() {
-    let mut tracker = tracker();
-    let with = |delay| Frequency {
-        max_ack_delay: delay,
-        ..frequency(5, 1)
-    };
-    for bad in [ms(1 << 14), Duration::MAX, ms(0)] {
-        let error = tracker.on_ack_frequency(9, with(bad), ms(1)).unwrap_err();
-        assert_eq!(error.code, ErrorCode::PROTOCOL_VIOLATION);
-    }
-    assert_eq!(tracker.on_ack_frequency(3, with(ms(50)), ms(1)), Ok(true));
-    for sequence in [3, 2, 0] {
-        let old = tracker.on_ack_frequency(sequence, with(ms(9)), ms(1));
-        assert_eq!(old, Ok(false));
-    }
-    assert_eq!(tracker.frequency().max_ack_delay, ms(50));
-    assert_eq!(tracker.on_ack_frequency(4, with(ms(7)), ms(1)), Ok(true));
-    assert_eq!(tracker.frequency().max_ack_delay, ms(7));
 }
 
 proptest! {

@@ -1,9 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Asking the peer to acknowledge less often.
+//! Acknowledging less often: what the peer asks of us, and what we ask of the peer.
 
-use super::*;
-use crate::recovery::freq::AckFrequency;
+use super::{
+    ack::{
+        at,
+        check_rows,
+        receive,
+        tracker,
+        Row, //
+    },
+    *,
+};
+use crate::{
+    common::error::ErrorCode,
+    recovery::{
+        ack::{
+            AckTracker,
+            Frequency, //
+        },
+        freq::AckFrequency,
+    },
+};
 
 const MTU: u64 = 1_200;
 
@@ -91,4 +109,131 @@ fn timers_reckon_with_the_largest_delay_in_flight() {
         ms(20),
         "or have arrived in spite of the loss"
     );
+}
+
+fn frequency(threshold: u64, reordering: u64) -> Frequency {
+    Frequency {
+        eliciting_threshold: threshold,
+        max_ack_delay: ms(100),
+        reordering_threshold: reordering,
+    }
+}
+
+fn with_frequency(threshold: u64, reordering: u64) -> AckTracker {
+    let mut tracker = tracker();
+    let newer = tracker.on_ack_frequency(0, frequency(threshold, reordering), ms(1));
+    assert_eq!(newer, Ok(true));
+    tracker
+}
+
+/// The two tables of the extension: `(received packet, acknowledgement sent)`.
+#[test]
+fn reordering_is_reported_as_in_the_examples_of_the_extension() {
+    let three: &[(u64, bool)] = &[
+        (0, false),
+        (1, false),
+        (3, false),
+        (4, false),
+        (5, true),
+        (8, false),
+        (9, true),
+        (10, true),
+    ];
+    let five: &[(u64, bool)] = &[
+        (0, false),
+        (1, false),
+        (3, false),
+        (5, false),
+        (6, false),
+        (7, true),
+        (8, false),
+        (9, true),
+    ];
+    for (threshold, rows) in [(3, three), (5, five)] {
+        let mut tracker = with_frequency(1_000, threshold);
+        let rows: std::vec::Vec<Row> = rows
+            .iter()
+            .map(|(pn, due)| (*pn, true, Ecn::NotEct, *due))
+            .collect();
+        check_rows("example", &mut tracker, &rows);
+    }
+}
+
+#[test]
+fn the_extension_changes_thresholds_and_the_delay() {
+    use Ecn::{
+        Ce,
+        NotEct, //
+    };
+    check_rows(
+        "every packet",
+        &mut with_frequency(0, 1),
+        &[(0, true, NotEct, true), (1, true, NotEct, true)],
+    );
+    check_rows(
+        "every fourth packet",
+        &mut with_frequency(3, 1),
+        &[
+            (0, true, NotEct, false),
+            (1, true, NotEct, false),
+            (2, true, NotEct, false),
+            (3, true, NotEct, true),
+        ],
+    );
+    check_rows(
+        "reordering is ignored",
+        &mut with_frequency(9, 0),
+        &[
+            (0, true, NotEct, false),
+            (5, true, NotEct, false),
+            (3, true, NotEct, false),
+        ],
+    );
+    check_rows(
+        "only the change to CE",
+        &mut with_frequency(9, 1),
+        &[
+            (0, true, NotEct, false),
+            (1, true, Ce, true),
+            (2, true, Ce, false),
+            (3, true, NotEct, false),
+            (4, true, Ce, true),
+        ],
+    );
+    check_rows(
+        "a packet already taken for lost",
+        &mut with_frequency(2, 3),
+        &[
+            (0, true, NotEct, false),
+            (2, true, NotEct, false),
+            (9, true, NotEct, true),
+            (6, true, NotEct, true),
+        ],
+    );
+    let mut tracker = with_frequency(9, 1);
+    receive(&mut tracker, 0, 10);
+    assert_eq!(tracker.deadline(), Some(at(110)));
+    tracker.on_immediate_ack();
+    assert!(tracker.is_due(at(10)));
+}
+
+#[test]
+fn requests_are_checked_and_old_ones_ignored() {
+    let mut tracker = tracker();
+    let with = |delay| Frequency {
+        max_ack_delay: delay,
+        ..frequency(5, 1)
+    };
+    for bad in [ms(1 << 14), Duration::MAX, ms(0)] {
+        let error = tracker.on_ack_frequency(9, with(bad), ms(1)).unwrap_err();
+        assert_eq!(error.code, ErrorCode::PROTOCOL_VIOLATION);
+    }
+    assert_eq!(tracker.on_ack_frequency(3, with(ms(50)), ms(1)), Ok(true));
+    for sequence in [3, 2, 0] {
+        let old = tracker.on_ack_frequency(sequence, with(ms(9)), ms(1));
+        assert_eq!(old, Ok(false));
+    }
+    assert_eq!(tracker.frequency().max_ack_delay, ms(50));
+    assert_eq!(tracker.on_ack_frequency(4, with(ms(7)), ms(1)), Ok(true));
+    assert_eq!(tracker.frequency().max_ack_delay, ms(7));
 }

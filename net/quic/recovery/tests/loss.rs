@@ -3,6 +3,7 @@
 //! Packet and time thresholds, reordering, and losses that were none: RFC 9002 section 6.1.
 
 use super::*;
+use crate::recovery::sent::Kind;
 
 #[test]
 fn three_later_packets_make_one_lost() {

@@ -3,7 +3,10 @@
 //! The store of sent packets against a map of the standard library.
 
 use super::*;
-use crate::recovery::sent::SentPackets;
+use crate::recovery::sent::{
+    Kind,
+    SentPackets, //
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
