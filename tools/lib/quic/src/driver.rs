@@ -15,7 +15,6 @@ use std::{
 };
 
 use crate::{
-    config::SocketConfig,
     conn::{
         Connection,
         ConnectionInfo,
@@ -211,7 +210,7 @@ pub(crate) fn establish(
         alert: None,
         reason: "the session has no cipher".into(),
     })?;
-    let config = socket.config().map_err(io_error("reading the version"))?;
+
     let info = ConnectionInfo {
         local: socket
             .local_addr()
@@ -222,7 +221,7 @@ pub(crate) fn establish(
         handshake_time,
         alpn: alpn.map(|name| String::from_utf8_lossy(&name).into_owned()),
         cipher,
-        version: SocketConfig::read_version(&config),
+        version: socket.version().map_err(io_error("reading the version"))?,
         resumed: session.is_resumed(),
         server_name: asked_name.or_else(|| session.server_name()),
         peer_verified: verifies_peer && (session.has_peer_certificate() || !is_server),

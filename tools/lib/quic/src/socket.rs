@@ -18,7 +18,8 @@ use std::{
 use crate::{
     config::{
         SocketConfig,
-        TransportParams, //
+        TransportParams,
+        Version, //
     },
     error::CloseReason,
     sys::sock::{
@@ -208,11 +209,14 @@ impl Socket {
         self.set(opt::CONFIG, &config.encode())
     }
 
-    /// `struct quic_config` as the kernel has it.
-    pub(crate) fn config(&self) -> io::Result<[u8; 28]> {
-        let mut value = [0; 28];
-        self.get(opt::CONFIG, &mut value)?;
-        Ok(value)
+    /// The version in use; where the kernel does not tell it, the one that was configured.
+    pub(crate) fn version(&self) -> io::Result<Version> {
+        // Both structures begin with it.
+        let mut value = [0; 4];
+        if self.get(opt::INFO, &mut value).is_err() {
+            self.get(opt::CONFIG, &mut value)?;
+        }
+        Ok(SocketConfig::read_version(&value))
     }
 
     /// Stores the list of application protocols, most wanted first.

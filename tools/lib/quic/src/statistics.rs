@@ -11,13 +11,12 @@ use crate::{
     error::Result,
     sys::sock,
     uapi::{
+        opt,
         Reader,
         SOL_QUIC, //
     },
 };
 
-/// Number of the option. It is not among those of other implementations, so it may be missing.
-const INFO: i32 = 64;
 /// Size of `struct quic_info` as far as this crate knows it.
 const INFO_LEN: usize = 128;
 
@@ -96,7 +95,7 @@ impl Connection {
     pub fn statistics(&self) -> Result<Option<Statistics>> {
         let mut value = [0; INFO_LEN];
         let socket = self.shared.socket.as_fd();
-        match sock::getsockopt(socket, SOL_QUIC, INFO, &mut value) {
+        match sock::getsockopt(socket, SOL_QUIC, opt::INFO, &mut value) {
             Ok(len) => Ok(Some(Statistics::decode(value.get(..len).unwrap_or(&value)))),
             Err(err) if err.raw_os_error() == Some(libc::ENOPROTOOPT) => Ok(None),
             Err(err) => Err(self

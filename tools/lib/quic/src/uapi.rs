@@ -50,6 +50,8 @@ pub(crate) mod opt {
     pub(crate) const SESSION_TICKET: i32 = 12;
     pub(crate) const CRYPTO_SECRET: i32 = 13;
     pub(crate) const TRANSPORT_PARAM_EXT: i32 = 14;
+    /// Not among those of other implementations, so it may be missing.
+    pub(crate) const INFO: i32 = 64;
 }
 
 /// Types of events.
