@@ -124,12 +124,15 @@ pub(crate) fn read_id_and_word(bytes: &[u8]) -> (i64, u32) {
     (bytes.i64(0), bytes.u32(8))
 }
 
-/// `struct quic_connection_close`, 72 bytes. The phrase is cut to 63 bytes.
+/// `struct quic_connection_close`, 72 bytes. The phrase is cut to 63 bytes of whole characters.
 pub(crate) fn connection_close(code: u32, phrase: &str) -> [u8; 72] {
     let mut out = Writer::<72>::default();
     out.put(0, &code.to_ne_bytes());
-    let cut = phrase.bytes().take(63).collect::<Vec<u8>>();
-    out.put(8, &cut);
+    let mut end = phrase.len().min(63);
+    while !phrase.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    out.put(8, phrase.get(..end).unwrap_or_default().as_bytes());
     out.0
 }
 
@@ -214,5 +217,41 @@ impl Reader<'_> {
 
     pub(crate) fn i64(&self, offset: usize) -> i64 {
         i64::from_ne_bytes(self.array(offset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phrase_is_cut_between_characters() {
+        for (phrase, kept) in [
+            ("bye".to_owned(), 3),
+            ("x".repeat(64), 63),
+            ("x".repeat(62) + "\u{e9}", 62),
+            ("\u{20ac}".repeat(30), 63),
+        ] {
+            let bytes = connection_close(7, &phrase);
+            let (code, frame, read) = read_connection_close(&bytes);
+            assert_eq!((code, frame, read.as_str()), (7, 0, &phrase[..kept]));
+        }
+    }
+
+    #[test]
+    fn short_structures_read_as_if_zero_followed() {
+        assert_eq!(read_connection_close(&[1, 1]), (0x101, 0, String::new()));
+        let update = read_stream_update(&[4, 0, 0, 0, 0, 0, 0, 0, 3]);
+        assert_eq!((update.id, update.state, update.errcode), (4, 3, 0));
+        assert_eq!(read_id_and_word(&[]), (0, 0));
+    }
+
+    #[test]
+    fn a_secret_lies_at_the_offsets_of_the_uapi() {
+        let bytes = crypto_secret(true, Level::Handshake, 52, &[9; 48]).unwrap();
+        assert_eq!(bytes[..4], [1, 2, 0, 0]);
+        assert_eq!(Reader(&bytes).u32(4), 52);
+        assert_eq!(bytes[8..], [9; 48]);
+        assert_eq!(crypto_secret(true, Level::App, 51, &[0; 49]), None);
     }
 }
