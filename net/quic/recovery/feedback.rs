@@ -132,7 +132,7 @@ impl Recovery {
             ..
         } = self;
         let sent = &mut spaces.get_mut(space).sent;
-        let (path, unlimited, limited_at) = (self.path, !self.is_app_limited, self.limited_at);
+        let (path, limited_at) = (self.path, self.limited_at);
         for range in frame.ranges() {
             if *range.end() < sent.first_present() {
                 break;
@@ -152,7 +152,7 @@ impl Recovery {
                     let bytes = u64::from(packet.size);
                     rate.on_acked(now, packet.time, bytes, &packet.snapshot);
                     // RFC 9002 7.8 #1
-                    let is_limited = unlimited || packet.time <= limited_at;
+                    let is_limited = limited_at.is_some_and(|at| packet.time <= at);
                     tally.add_bytes(bytes, is_limited, congestion.is_in_recovery(packet.time));
                 }
                 tally.add(pn, &packet, is_active);

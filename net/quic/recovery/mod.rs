@@ -167,10 +167,8 @@ pub struct Recovery {
     pacer: Pacer,
     rate: RateSampler,
     ecn: EcnPath,
-    /// The application did not fill the window when it last could have.
-    is_app_limited: bool,
-    /// When the window was last full.
-    limited_at: Instant,
+    /// When the window was last in full use; nothing sent later enlarges it.
+    limited_at: Option<Instant>,
     /// RFC 9002 7.3.2: one packet may be sent when recovery begins, whatever the window.
     has_allowance: bool,
 
@@ -200,8 +198,7 @@ impl Recovery {
             pacer: Pacer::new(1, mtu),
             rate: RateSampler::default(),
             ecn: EcnPath::new(config.ecn),
-            is_app_limited: false,
-            limited_at: Instant::ZERO,
+            limited_at: None,
             has_allowance: false,
             run: LossRun::default(),
             episode: Episode::default(),
@@ -282,11 +279,20 @@ impl Recovery {
         self.bytes_in_flight = self.bytes_in_flight.saturating_add(size);
         self.pacer.on_sent(now, size);
         self.has_allowance = false;
-        let next = self.bytes_in_flight.saturating_add(self.mtu);
-        if next > self.congestion.window() {
-            self.limited_at = now;
-            self.is_app_limited = false;
+        if self.is_window_used(now) {
+            self.limited_at = Some(now);
         }
+    }
+
+    /// Whether the window has no room for another packet. A sender that has to wait for its pacing
+    /// uses the window too, if it is not far from full: RFC 9002 7.8 #2.
+    fn is_window_used(&self, now: Instant) -> bool {
+        let window = self.congestion.window();
+        if self.bytes_in_flight.saturating_add(self.mtu) > window {
+            return true;
+        }
+        let is_half_used = self.bytes_in_flight.saturating_mul(2) >= window;
+        is_half_used && self.pacer.budget(now) < self.mtu
     }
 
     /// Bytes that the congestion window still admits: RFC 9002 7 #3. Probe packets after a
@@ -318,10 +324,9 @@ impl Recovery {
         self.pacer.earliest(now, bytes)
     }
 
-    /// There was nothing more to send although window and pacing had room: RFC 9002 7.8 #1. A
-    /// sender that only waits for its pacing does not say this: RFC 9002 7.8 #2.
+    /// There was nothing more to send although window and pacing had room. Concerns the delivery
+    /// rate alone: whether the window was in use is seen from what is sent (RFC 9002 7.8 #1).
     pub fn on_app_limited(&mut self) {
-        self.is_app_limited = true;
         self.rate.on_app_limited(self.bytes_in_flight);
     }
 

@@ -51,7 +51,7 @@ impl Recovery {
         self.episode = Episode::default();
         self.reordering = Reordering::default();
         self.pto_count = 0;
-        self.is_app_limited = false;
+        self.limited_at = None;
         self.has_allowance = false;
         self.bytes_in_flight = self.bytes_on_path(path);
         self.update_pacer();

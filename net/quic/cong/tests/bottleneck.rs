@@ -51,7 +51,7 @@ fn one_flow_fills_the_path() {
         for (rate, delay, queue) in [
             (2_500_000, 20, 100_000),
             (250_000, 5, 20_000),
-            (12_500_000, 10, 250_000),
+            (5_000_000, 10, 100_000),
             (1_250_000, 100, 250_000),
         ] {
             let path = Path {
@@ -61,9 +61,9 @@ fn one_flow_fills_the_path() {
                 ..path()
             };
             let mut net = Net::new(path, vec![Flow::new(algorithm, false)]);
-            let used = share(&mut net, 0, 5, 35);
+            let used = share(&mut net, 0, 5, 25);
             assert!(used >= 0.9, "{algorithm:?} {rate} {delay}: {used:.3}");
-            assert!(used <= 1.0);
+            assert!(used <= 1.01, "more than the path carries: {used:.3}");
         }
     }
 }
@@ -91,10 +91,10 @@ fn two_flows_share_the_path() {
                 ..path()
             };
             let mut net = Net::new(path, vec![Flow::new(algorithm, false), second]);
-            net.run_until(secs(60));
+            net.run_until(secs(40));
             let before = [net.flows[0].delivered, net.flows[1].delivered];
-            net.run_until(secs(180));
-            let fair = 120.0 * 1_250_000.0 / 2.0;
+            net.run_until(secs(120));
+            let fair = 80.0 * 1_250_000.0 / 2.0;
             for (flow, before) in net.flows.iter().zip(before) {
                 let share = (flow.delivered - before) as f64 / fair;
                 assert!(
@@ -138,7 +138,7 @@ fn marks_instead_of_losses_do_as_well() {
             ..path()
         };
         let mut net = Net::new(path, vec![Flow::new(algorithm, true)]);
-        let used = share(&mut net, 0, 5, 35);
+        let used = share(&mut net, 0, 5, 20);
         assert!(used >= 0.9, "{algorithm:?}: {used:.3}");
         let flow = &net.flows[0];
         assert!(net.marked > 0);
@@ -179,11 +179,11 @@ fn reordering_is_learned_and_does_not_cost_the_rate() {
             ..path()
         };
         let mut net = Net::new(path, vec![Flow::new(algorithm, false)]);
-        let used = share(&mut net, 0, 5, 35);
+        let used = share(&mut net, 0, 5, 20);
         assert!(used >= 0.85, "{algorithm:?}: {used:.3}");
         let counters = *net.flows[0].recovery.counters();
         assert!(counters.spurious > 0, "it was learned from something");
-        net.run_until(secs(60));
+        net.run_until(secs(30));
         let later = net.flows[0].recovery.counters();
         let share = (later.spurious - counters.spurious) as f64 / later.sent as f64;
         assert!(share < 0.001, "{algorithm:?}: {share} of the packets");

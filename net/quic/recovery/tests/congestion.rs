@@ -71,9 +71,11 @@ fn a_recovery_period_ends_with_a_packet_sent_after_its_start() {
 fn a_window_that_is_not_used_does_not_grow() {
     // RFC 9002 7.8 #1 test
     let mut bed = Bed::confirmed();
+    bed.sample(ms(20));
+    bed.advance(ms(500));
     let window = bed.recovery.congestion().window();
-    for _ in 0..10 {
-        let pns = bed.send_many(3);
+    for _ in 0..20 {
+        let pns = bed.send_many(9);
         bed.recovery.on_app_limited();
         bed.advance(ms(20));
         bed.ack_each(&pns);
@@ -85,6 +87,29 @@ fn a_window_that_is_not_used_does_not_grow() {
     bed.advance(ms(20));
     bed.ack_each(&pns);
     assert_eq!(bed.recovery.congestion().window(), 2 * window);
+}
+
+#[test]
+fn a_sender_that_waits_for_its_pacing_uses_the_window() {
+    // RFC 9002 7.8 #2 test
+    let mut bed = Bed::confirmed();
+    bed.sample(ms(100));
+    let pns = bed.send_many(10);
+    bed.advance(ms(100));
+    bed.ack_each(&pns);
+    let window = bed.recovery.congestion().window();
+    assert_eq!(window, 20 * MTU);
+    bed.advance(ms(500));
+    // Twelve packets, of which pacing lets ten go at once: the window is not full, but more than
+    // half of it is in flight.
+    let mut pns = bed.send_many(10);
+    while pns.len() < 12 {
+        bed.now = bed.recovery.pacing_earliest(bed.now, MTU).max(bed.now);
+        pns.push(bed.send(Space::Data));
+    }
+    bed.advance(ms(100));
+    bed.ack_each(&pns);
+    assert_eq!(bed.recovery.congestion().window(), window + 12 * MTU);
 }
 
 #[test]
