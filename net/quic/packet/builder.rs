@@ -126,9 +126,12 @@ impl<'a> PacketBuilder<'a> {
     /// changes nothing when not even the largest range fits.
     #[must_use]
     pub fn write_ack(&mut self, ranges: &RangeSet, delay: u64, ecn: Option<EcnCounts>) -> bool {
-        let (Some(largest), None) = (ranges.max(), self.facts.tail) else {
+        let Some(largest) = ranges.max() else {
             return false;
         };
+        if self.facts.level == Level::Early {
+            return false;
+        }
         self.remember(Some(Token::Ack { largest }), |writer| {
             encode_ack(ranges, delay, ecn, writer).ok()?;
             Some(())
@@ -148,6 +151,10 @@ impl<'a> PacketBuilder<'a> {
         fin: bool,
         source: &dyn StreamSource,
     ) -> Option<usize> {
+        // RFC 9000 12.5 #5
+        if !matches!(self.facts.level, Level::Early | Level::App) {
+            return None;
+        }
         let room = self.remaining();
         let fixed = varint::size(stream_type(offset, fin, true))
             .saturating_add(varint::size(id.raw()))
@@ -212,6 +219,9 @@ impl<'a> PacketBuilder<'a> {
         len: usize,
         source: &dyn StreamSource,
     ) -> Option<usize> {
+        if self.facts.level == Level::Early {
+            return None;
+        }
         let fixed = varint::size(FrameType::CRYPTO).saturating_add(varint::size(offset));
         let count = len.min(data_room(self.remaining().checked_sub(fixed)?)?);
         if count == 0 {

@@ -158,7 +158,16 @@ fn a_frame_is_refused_where_it_may_not_be_or_does_not_fit() {
     ] {
         assert!(!builder.write_frame(&frame, None));
     }
+    let id = StreamId::from_raw(0).unwrap();
+    assert_eq!(builder.write_stream(id, 0, 9, true, &Pattern), None);
     assert!(builder.is_empty());
+    let mut other = [0; 80];
+    let mut early = PacketBuilder::new(&mut other, &header(Level::Early, &[], &ids)).unwrap();
+    let mut ranges = RangeSet::new();
+    ranges.insert(1).unwrap();
+    assert!(!early.write_ack(&ranges, 0, None));
+    assert_eq!(early.write_crypto(0, 9, &Pattern), None);
+    assert!(early.is_empty());
     let room = builder.remaining();
     assert!(!builder.write_frame(&Frame::Padding { len: room + 1 }, None));
     assert!(builder.is_empty());
