@@ -62,12 +62,6 @@ impl Closing {
         self.deadline = Some(deadline);
     }
 
-    /// The peer's CONNECTION_CLOSE answers ours: nothing more is sent.
-    // RFC 9000 10.2.2 #3
-    pub fn stop_announcing(&mut self) {
-        self.pending = false;
-    }
-
     /// Why the connection ended.
     pub fn info(&self) -> Option<&CloseInfo> {
         self.info.as_ref()

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Unreliable datagrams (RFC 9221).
+//! Unreliable datagrams to be sent (RFC 9221).
 //!
-//! Datagrams to send wait here as the application's chunks; datagrams received wait as references
-//! to their packets. Both queues are bounded, and a datagram received while the queue is full is
-//! dropped although it is acknowledged, as RFC 9221 5.3 allows.
+//! They wait here as the application's chunks, in a bounded queue. Datagrams received wait in the
+//! one queue of what the application reads (inqueue.rs).
 
 #![forbid(unsafe_code)]
 
 use crate::{
-    buf::{
-        Chunk,
-        Datagram,
-        RxSlice, //
-    },
+    buf::Chunk,
     common::{
         deque::Deque,
         error::Error, //
@@ -24,20 +19,11 @@ use crate::{
 /// earlier.
 const MAX_SEND: usize = 1024;
 
-/// Datagrams that may wait for the application.
-const MAX_RECEIVE: usize = 1024;
-
-/// Memory held by datagrams that wait for the application, in bytes of truesize.
-const MAX_RECEIVE_BYTES: usize = 1024 * 1024;
-
-/// Both directions of a connection's datagrams.
+/// Datagrams to be sent.
 #[derive(Debug, Default)]
 pub struct Datagrams {
     send: Deque<Chunk>,
     send_bytes: usize,
-    receive: Deque<RxSlice>,
-    receive_bytes: usize,
-    dropped: u64,
 }
 
 impl Datagrams {
@@ -73,64 +59,8 @@ impl Datagrams {
         !self.send.is_empty()
     }
 
-    /// Keeps a received datagram: `len` bytes at `offset` of `packet`. Returns whether there was
-    /// room.
-    pub fn on_received(&mut self, packet: &Datagram, offset: usize, len: usize) -> bool {
-        let kept = self.receive.len() < MAX_RECEIVE && self.receive_bytes < MAX_RECEIVE_BYTES;
-        if kept {
-            if let Ok(slice) = packet.retain(offset, len) {
-                let size = slice.truesize();
-                if self.receive.push_back(slice).is_ok() {
-                    self.receive_bytes = self.receive_bytes.saturating_add(size);
-                    return true;
-                }
-            }
-        }
-        self.dropped = self.dropped.saturating_add(1);
-        false
-    }
-
-    /// Whether a received datagram waits.
-    pub fn is_readable(&self) -> bool {
-        !self.receive.is_empty()
-    }
-
-    /// Hands the oldest datagram to `out`, which says how many bytes it took; what it did not take
-    /// stays for the next call. Returns the bytes taken and whether the datagram is finished.
-    pub fn read(
-        &mut self,
-        peek: bool,
-        out: &mut dyn FnMut(&RxSlice) -> Result<usize, Error>,
-    ) -> Result<(usize, bool), Error> {
-        let Some(front) = self.receive.front_mut() else {
-            return Err(Error::WouldBlock);
-        };
-        let taken = out(front)?.min(front.len());
-        let is_complete = taken == front.len();
-        if peek {
-            return Ok((taken, is_complete));
-        }
-        let before = front.truesize();
-        front.advance(taken);
-        if is_complete {
-            self.receive.pop_front();
-            self.receive_bytes = self.receive_bytes.saturating_sub(before);
-        }
-        Ok((taken, is_complete))
-    }
-
     /// Memory held for sending, in bytes of truesize.
     pub fn send_bytes(&self) -> usize {
         self.send_bytes
-    }
-
-    /// Memory held for the application, in bytes of truesize.
-    pub fn receive_bytes(&self) -> usize {
-        self.receive_bytes
-    }
-
-    /// Datagrams received that found no room.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
     }
 }

@@ -103,11 +103,6 @@ impl Undecrypted {
         self.waiting.len()
     }
 
-    /// Whether no packet waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Bytes that wait.
     pub fn bytes(&self) -> usize {
         self.bytes

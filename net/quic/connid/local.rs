@@ -9,7 +9,6 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    reset_token,
     CidOp,
     LOCAL_LEN,
     MAX_ACTIVE, //
@@ -24,6 +23,7 @@ use crate::{
         AllocError,
         Vec, //
     },
+    packet::stateless::reset_token,
 };
 
 /// Room for the active ids, the retired ones the glue has not yet taken out of its table, and the

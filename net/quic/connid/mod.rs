@@ -14,13 +14,7 @@ pub mod remote;
 
 use core::net::SocketAddr;
 
-use crate::{
-    aead::{
-        hmac,
-        Hash, //
-    },
-    common::id::ConnectionId, //
-};
+use crate::common::id::ConnectionId;
 
 /// Length of the ids this side issues. One length for every connection of the host lets a packet
 /// with a short header be looked up, and reset, without state (RFC 9000 10.3.2 #2).
@@ -59,15 +53,4 @@ pub enum CidOp {
         /// Where the token came from.
         remote: SocketAddr,
     },
-}
-
-/// The stateless reset token of an id of this host's, from a key that only this host knows.
-///
-/// The id is random and used once, so key and id are never combined twice.
-// RFC 9000 10.3.2 #1
-// RFC 9000 10.3.2 #3
-pub fn reset_token(key: &[u8], cid: &ConnectionId) -> [u8; 16] {
-    let mut token = [0u8; 16];
-    hmac(Hash::Sha256, key, &[cid.as_slice()], &mut token);
-    token
 }

@@ -278,6 +278,12 @@ impl RemoteIds {
         }
     }
 
+    /// The smallest number in store that is not below `seq`.
+    pub fn at_least(&self, seq: u64) -> Option<u64> {
+        let seqs = self.entries.iter().map(|e| e.seq);
+        seqs.filter(|known| *known >= seq).min()
+    }
+
     /// The id `seq` is used towards `remote` from now on: its reset token becomes valid.
     pub fn on_used(&mut self, seq: u64, remote: SocketAddr) -> Result<(), TransportError> {
         let Some(entry) = self.entries.iter_mut().find(|e| e.seq == seq) else {

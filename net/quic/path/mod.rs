@@ -56,6 +56,8 @@ pub struct Path {
     pub mtu: Mtu,
     /// A non-probing packet of the peer's arrived here.
     pub peer_uses: bool,
+    /// This side chose the path, rather than the peer.
+    pub is_own: bool,
     validated: bool,
     received: u64,
     sent: u64,
@@ -72,6 +74,7 @@ impl Path {
             responses: Responses::default(),
             mtu: Mtu::new(max_datagram),
             peer_uses: false,
+            is_own: false,
             validated: false,
             received: 0,
             sent: 0,
@@ -224,12 +227,12 @@ impl Paths {
         }
     }
 
-    /// Makes the probed path the active one. The path left becomes the one to fall back to if it
+    /// Makes the path of a slot the active one. The path left becomes the one to fall back to if it
     /// was validated, or stays forgotten; the path dropped is returned.
     // RFC 9000 9.3.2 #1
-    pub fn promote_probe(&mut self) -> Option<Path> {
-        let probe = self.probe.take()?;
-        let left = core::mem::replace(&mut self.active, probe);
+    pub fn promote(&mut self, slot: Slot) -> Option<Path> {
+        let next = self.take(slot)?;
+        let left = core::mem::replace(&mut self.active, next);
         if left.is_validated() {
             self.previous.replace(left)
         } else {

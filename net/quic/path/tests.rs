@@ -172,7 +172,7 @@ fn a_failed_migration_goes_back_to_the_validated_path() {
     let mut paths = Paths::new(addr(1), 1472);
     paths.active_mut().set_validated();
     assert!(paths.set_probe(addr(2), 1, 1472).is_none());
-    assert!(paths.promote_probe().is_none());
+    assert!(paths.promote(Slot::Probe).is_none());
     assert_eq!(paths.active().addr, addr(2));
     assert_eq!(paths.find(addr(1)), Some(Slot::Previous));
     assert_eq!(paths.revert().unwrap().addr, addr(2));
@@ -181,6 +181,6 @@ fn a_failed_migration_goes_back_to_the_validated_path() {
     // An unvalidated path is no place to go back to.
     let mut paths = Paths::new(addr(1), 1472);
     paths.set_probe(addr(2), 1, 1472);
-    assert_eq!(paths.promote_probe().unwrap().addr, addr(1));
+    assert_eq!(paths.promote(Slot::Probe).unwrap().addr, addr(1));
     assert!(paths.revert().is_none());
 }

@@ -47,3 +47,18 @@ pub mod recovery;
 
 #[path = "../../../../../net/quic/params/mod.rs"]
 pub mod params;
+
+#[path = "../../../../../net/quic/inqueue.rs"]
+pub mod inqueue;
+
+#[path = "../../../../../net/quic/stream/mod.rs"]
+pub mod stream;
+
+#[path = "../../../../../net/quic/connid/mod.rs"]
+pub mod connid;
+
+#[path = "../../../../../net/quic/path/mod.rs"]
+pub mod path;
+
+#[path = "../../../../../net/quic/conn/mod.rs"]
+pub mod conn;

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Paths that come and go: validation, migration by either side, NAT rebinding and the server's
+//! preferred address (RFC 9000 8.2, 9).
+//!
+//! The peer's packets decide where it is; this side answers there at once, within the
+//! anti-amplification limit, and goes back to the last validated path if the new one does not
+//! answer. A migration of this side's own, or to a preferred address, is tried first and made
+//! only when the path has proved itself.
+
+#![forbid(unsafe_code)]
+
+use core::net::SocketAddr;
+
+use super::{
+    event::Event,
+    spaces::Arrived,
+    Connection,
+    State, //
+};
+use crate::{
+    common::{
+        cx::Cx,
+        error::{
+            Error,
+            TransportError, //
+        },
+        id::{
+            Side,
+            Space, //
+        },
+        time::Duration, //
+    },
+    path::{
+        challenge::{
+            Expiry,
+            Verdict, //
+        },
+        PathAddr,
+        Slot, //
+    },
+};
+
+impl Connection {
+    /// Moves this side to another local address, once the new path is validated.
+    ///
+    /// Fails with `NotConnected` before the handshake is confirmed, `Invalid` for the present
+    /// address, another family, or a peer that forbids it, `Busy` while a path is being tried or
+    /// the peer has given no unused connection id.
+    pub fn migrate(&mut self, _cx: &mut Cx<'_>, local: SocketAddr) -> Result<(), Error> {
+        // RFC 9000 9 #1
+        if self.state != State::Established || !self.handshake.is_confirmed {
+            return Err(Error::NotConnected);
+        }
+        let present = self.paths.active().addr;
+        let is_same_family = local.is_ipv4() == present.local.is_ipv4();
+        // RFC 9000 9 #2
+        let is_forbidden = self.peer.disable_active_migration && !self.handshake.used_preferred;
+        if local == present.local || !is_same_family || is_forbidden {
+            return Err(Error::Invalid);
+        }
+        // RFC 9000 9.5 #5
+        if self.remote_ids.is_zero_length() {
+            return Err(Error::Invalid);
+        }
+        let addr = PathAddr {
+            local,
+            remote: present.remote,
+        };
+        self.probe_path(addr, None)
+    }
+
+    /// Starts to try a path, with the id `dcid` or any unused one.
+    // RFC 9000 9.5 #2
+    // RFC 9000 9.5 #3
+    fn probe_path(&mut self, addr: PathAddr, dcid: Option<u64>) -> Result<(), Error> {
+        if self.paths.get(Slot::Probe).is_some() {
+            return Err(Error::Busy);
+        }
+        let dcid = match dcid {
+            Some(seq) if self.remote_ids.take(seq) => seq,
+            _ => self.remote_ids.take_unused().ok_or(Error::Busy)?,
+        };
+        self.remote_ids
+            .on_used(dcid, addr.remote)
+            .map_err(|_| Error::NoMemory)?;
+        let max_datagram = self.max_datagram();
+        self.paths.set_probe(addr, dcid, max_datagram);
+        if let Some(path) = self.paths.get_mut(Slot::Probe) {
+            // This side chose the address; nobody can make it an amplifier.
+            path.is_own = true;
+            path.set_validated();
+            path.challenge.start();
+        }
+        Ok(())
+    }
+
+    /// The client tries the server's preferred address once the handshake is confirmed.
+    // RFC 9000 9.6.1 #2
+    // RFC 9000 9.6.2 #1
+    pub(super) fn try_preferred_address(&mut self) {
+        let Some(preferred) = self.peer.preferred_address.as_ref() else {
+            return;
+        };
+        let present = self.paths.active().addr;
+        // RFC 9000 9.6.3 #6
+        let remote = if present.local.is_ipv4() {
+            SocketAddr::V4(preferred.v4)
+        } else {
+            SocketAddr::V6(preferred.v6)
+        };
+        if remote.port() != 0 && remote != present.remote {
+            let addr = PathAddr {
+                local: present.local,
+                remote,
+            };
+            // Without a free path or id the original address serves as well.
+            let _ = self.probe_path(addr, Some(1));
+        }
+    }
+
+    /// The slot of the path a datagram came in on, as far as it is known without opening it.
+    ///
+    /// A client knows its server by the server's address alone: which of its own addresses a
+    /// packet came to is no news to it.
+    pub(super) fn slot_of(&self, addr: PathAddr) -> Option<Slot> {
+        self.paths.find(addr).or_else(|| {
+            let is_known = |slot: &Slot| {
+                self.paths
+                    .get(*slot)
+                    .is_some_and(|path| path.addr.remote == addr.remote)
+            };
+            match self.side {
+                Side::Client => Slot::ALL.into_iter().find(is_known),
+                Side::Server => None,
+            }
+        })
+    }
+
+    /// Whether a datagram from an address not seen before may be looked at.
+    // RFC 9000 9 #7
+    // RFC 9000 9.6.1 #3
+    pub(super) fn may_come_from_anywhere(&self) -> bool {
+        self.side == Side::Server && self.handshake.is_confirmed
+    }
+
+    /// A 1-RTT packet that was authenticated came over a path not known: makes one of it, unless
+    /// this side is busy trying a path of its own choice or has no connection id left for it.
+    pub(super) fn adopt_path(
+        &mut self,
+        addr: PathAddr,
+        carrier: Option<u64>,
+        bytes: usize,
+    ) -> Result<Option<Slot>, TransportError> {
+        if self.paths.get(Slot::Probe).is_some_and(|path| path.is_own) {
+            return Ok(None);
+        }
+        let Some(dcid) = self.id_for_peers_path(carrier) else {
+            return Ok(None);
+        };
+        self.remote_ids.on_used(dcid, addr.remote)?;
+        let max_datagram = self.max_datagram();
+        let evicted = self.paths.set_probe(addr, dcid, max_datagram);
+        if let Some(path) = self.paths.get_mut(Slot::Probe) {
+            path.on_received(bytes);
+        }
+        self.release_id(evicted.map(|path| path.dcid))?;
+        Ok(Some(Slot::Probe))
+    }
+
+    /// A peer that changed its connection id with its address gets a new one; one whose address
+    /// was changed under way by a NAT keeps the one in use.
+    // RFC 9000 9.5 #3
+    fn id_for_peers_path(&mut self, carrier: Option<u64>) -> Option<u64> {
+        let is_rebound = carrier.is_some() && carrier == self.active_carrier;
+        let fresh = if is_rebound {
+            None
+        } else {
+            self.remote_ids.take_unused()
+        };
+        fresh.or_else(|| is_rebound.then_some(self.paths.active().dcid))
+    }
+
+    /// A packet with frames other than probing ones arrived on `slot` and is the newest: the peer
+    /// is there now.
+    // RFC 9000 9.3 #1
+    // RFC 9000 9.3 #2
+    pub(super) fn follow_peer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &Arrived,
+    ) -> Result<(), TransportError> {
+        let Some(slot) = packet.slot.filter(|slot| *slot != Slot::Active) else {
+            self.active_carrier = packet.carrier;
+            return Ok(());
+        };
+        if self.side == Side::Client {
+            return Ok(());
+        }
+        self.active_carrier = packet.carrier;
+        cx.stats.migration_in = cx.stats.migration_in.wrapping_add(1);
+        let before = self.active_path();
+        let dropped = self.paths.promote(slot);
+        let dropped = dropped.map(|path| path.dcid);
+        self.release_id(dropped)?;
+        self.on_active_changed(before);
+        // RFC 9000 9 #4
+        let active = self.paths.active_mut();
+        active.peer_uses = true;
+        if !active.is_validated() {
+            active.challenge.start();
+        }
+        // RFC 9000 9.3.3 #1
+        if let Some(previous) = self.paths.get_mut(Slot::Previous) {
+            previous.challenge.start();
+        }
+        self.events.push(Event::Migrated { local: false });
+        Ok(())
+    }
+
+    /// The active path is another one: congestion control starts anew unless only the peer's port
+    /// changed.
+    // RFC 9000 9.4 #1
+    // RFC 9000 9.4 #2
+    fn on_active_changed(&mut self, (before, epoch): (PathAddr, u32)) {
+        let after = self.paths.active().addr;
+        let is_same_host = after.remote.ip() == before.remote.ip() && after.local == before.local;
+        if is_same_host {
+            self.paths.active_mut().epoch = epoch;
+            let mtu = self.paths.active().mtu.current();
+            self.recovery.on_mtu_changed(mtu);
+        } else {
+            let active = self.paths.active();
+            self.recovery
+                .reset_for_path(active.epoch, active.mtu.current(), None);
+        }
+        self.start_mtu_search();
+    }
+
+    fn active_path(&self) -> (PathAddr, u32) {
+        let active = self.paths.active();
+        (active.addr, active.epoch)
+    }
+
+    /// A PATH_RESPONSE arrived, over whatever path.
+    pub(super) fn handle_path_response(
+        &mut self,
+        cx: &mut Cx<'_>,
+        data: [u8; 8],
+    ) -> Result<(), TransportError> {
+        for slot in Slot::ALL {
+            let Some(path) = self.paths.get_mut(slot) else {
+                continue;
+            };
+            match path.challenge.on_response(data) {
+                Verdict::Unknown => {}
+                Verdict::AddressOnly => path.set_validated(),
+                Verdict::Validated => {
+                    path.set_validated();
+                    cx.stats.path_validated = cx.stats.path_validated.wrapping_add(1);
+                    return self.on_path_validated(slot);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn on_path_validated(&mut self, slot: Slot) -> Result<(), TransportError> {
+        let is_own = self.paths.get(slot).is_some_and(|path| path.is_own);
+        match slot {
+            // The peer is where it seemed to be: nothing to go back to is needed any more.
+            Slot::Active => {
+                let previous = self.paths.take(Slot::Previous);
+                self.release_id(previous.map(|path| path.dcid))?;
+                // RFC 9000 9.3 #5
+                if self.side == Side::Server {
+                    self.handshake.new_token.request();
+                }
+            }
+            // RFC 9000 9.6.1 #3
+            Slot::Probe if is_own => self.move_to_probe()?,
+            Slot::Probe | Slot::Previous => {}
+        }
+        Ok(())
+    }
+
+    /// The path this side tried is good: uses it from now on.
+    fn move_to_probe(&mut self) -> Result<(), TransportError> {
+        let before = self.active_path();
+        let dropped = self.paths.promote(Slot::Probe);
+        self.release_id(dropped.map(|path| path.dcid))?;
+        let previous = self.paths.take(Slot::Previous);
+        // RFC 9000 5.1.2 #1
+        self.release_id(previous.map(|path| path.dcid))?;
+        self.on_active_changed(before);
+        let after = self.paths.active().addr;
+        if after.remote != before.0.remote {
+            self.handshake.used_preferred = true;
+        }
+        if after.local != before.0.local {
+            self.events.push(Event::Migrated { local: true });
+            self.events.wake_state();
+        }
+        // The peer follows a packet that does more than probe.
+        self.spaces.data.probes = self.spaces.data.probes.max(1);
+        Ok(())
+    }
+
+    /// Looks after validations that take too long.
+    pub(super) fn expire_paths(&mut self, cx: &mut Cx<'_>) -> Result<(), TransportError> {
+        for slot in Slot::ALL {
+            let Some(path) = self.paths.get_mut(slot) else {
+                continue;
+            };
+            if path.challenge.on_timeout(cx.now) != Expiry::Failed {
+                continue;
+            }
+            match slot {
+                Slot::Active => self.on_active_failed()?,
+                Slot::Probe | Slot::Previous => {
+                    let failed = self.paths.take(slot);
+                    self.release_id(failed.map(|path| path.dcid))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The path the peer seemed to move to does not answer.
+    // RFC 9000 9.3.2 #1
+    // RFC 9000 9.3.2 #2
+    fn on_active_failed(&mut self) -> Result<(), TransportError> {
+        if self.paths.active().is_validated() {
+            return Ok(());
+        }
+        let before = self.active_path();
+        match self.paths.revert() {
+            Some(failed) => {
+                self.release_id(Some(failed.dcid))?;
+                self.on_active_changed(before);
+                self.events.push(Event::Migrated { local: false });
+            }
+            None => self.vanish(),
+        }
+        Ok(())
+    }
+
+    /// Retires an id that no path uses any more.
+    // RFC 9000 5.1.2 #1
+    fn release_id(&mut self, dcid: Option<u64>) -> Result<(), TransportError> {
+        match dcid {
+            Some(seq) if self.paths.iter().all(|path| path.dcid != seq) => {
+                self.remote_ids.retire(seq)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The peer wants ids back that paths still use: gives each of these paths another one.
+    // RFC 9000 5.1.2 #4
+    pub(super) fn replace_retired_ids(&mut self) -> Result<(), TransportError> {
+        for slot in Slot::ALL {
+            let Some(path) = self.paths.get(slot) else {
+                continue;
+            };
+            if self.remote_ids.get(path.dcid).is_some() {
+                continue;
+            }
+            let remote = path.addr.remote;
+            match self.remote_ids.take_unused() {
+                Some(seq) => {
+                    self.remote_ids.on_used(seq, remote)?;
+                    if let Some(path) = self.paths.get_mut(slot) {
+                        path.dcid = seq;
+                    }
+                    self.tell_retired();
+                }
+                None if slot != Slot::Active => {
+                    self.paths.take(slot);
+                }
+                // The frame that retires brings at least one new id, unless the peer breaks the
+                // rules or ids are lost on the way; nothing can be sent until there is one.
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_retired(&mut self) {
+        let (active, prior_to) = self.cid_info(true);
+        self.events.push(Event::ConnectionId {
+            dest: true,
+            active,
+            prior_to,
+        });
+    }
+
+    /// Time between challenges: the larger of the present PTO and that of a path of which nothing
+    /// is known.
+    // RFC 9000 8.2.4 #2
+    // RFC 9000 9.4 #4
+    pub(super) fn challenge_interval(&self) -> Duration {
+        let unknown = self.config.initial_rtt.saturating_mul(3);
+        self.recovery.pto_base(Space::Data).max(unknown)
+    }
+
+    /// Largest datagram this side may send on a new path.
+    pub(super) fn max_datagram(&self) -> u16 {
+        let peer = u16::try_from(self.peer.max_udp_payload_size).unwrap_or(u16::MAX);
+        self.config.max_udp_payload.min(peer)
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! ACK frames in, and what follows from the fate of packets.
+
+#![forbid(unsafe_code)]
+
+use super::{
+    fates::Outcome,
+    handshake::Early,
+    spaces::Arrived,
+    Connection, //
+};
+use crate::{
+    common::{
+        cx::Cx,
+        error::TransportError,
+        id::{
+            Level,
+            Space, //
+        },
+    },
+    frame::AckFrame,
+};
+
+impl Connection {
+    /// An ACK frame arrived in `packet`.
+    pub(super) fn handle_ack(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &Arrived,
+        ack: &AckFrame<'_>,
+    ) -> Result<(), TransportError> {
+        let space = packet.level.space();
+        let (recovery, mut owners) = self.split();
+        let summary = recovery.on_ack(cx.now, space, ack, &mut |fate, space, pn, packet| {
+            owners.on_fate(fate, space, pn, packet);
+        })?;
+        let outcome = owners.outcome;
+        self.apply(cx, &outcome);
+        if packet.level == Level::App {
+            self.on_one_rtt_ack(cx, packet, ack, &outcome)?;
+        }
+        if summary.acked > 0 {
+            let rtt = self.recovery.rtt().smoothed();
+            self.streams.set_rtt(rtt);
+        }
+        Ok(())
+    }
+
+    fn on_one_rtt_ack(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &Arrived,
+        ack: &AckFrame<'_>,
+        outcome: &Outcome,
+    ) -> Result<(), TransportError> {
+        let one_rtt = &mut self.spaces.one_rtt;
+        one_rtt.on_acked(ack.largest, packet.generation, cx.now)?;
+        let Some(smallest) = outcome.smallest_acked else {
+            return Ok(());
+        };
+        if smallest >= self.handshake.early_end {
+            return Ok(());
+        }
+        match self.handshake.early {
+            // RFC 9001 4.6.2 #2
+            Early::Rejected => Err(TransportError::protocol_violation(
+                "acknowledgement of rejected 0-RTT",
+            )),
+            Early::Offered => {
+                self.handshake.early = Early::Accepted;
+                self.streams.on_0rtt_accepted()
+            }
+            Early::None | Early::Accepted => Ok(()),
+        }
+    }
+
+    /// What the fates of packets mean for the whole connection.
+    pub(super) fn apply(&mut self, cx: &mut Cx<'_>, outcome: &Outcome) {
+        let stats = &mut *cx.stats;
+        stats.pkt_lost = stats.pkt_lost.wrapping_add(outcome.lost);
+        stats.pkt_spurious_lost = stats.pkt_spurious_lost.wrapping_add(outcome.spurious);
+        stats.frm_retrans = stats.frm_retrans.wrapping_add(outcome.repeated);
+        let mtu = &mut self.paths.active_mut().mtu;
+        if outcome.largest_acked > 0 {
+            mtu.on_packet_acked(outcome.largest_acked);
+        }
+        let is_hole = outcome.largest_lost > 0
+            && outcome.largest_acked < outcome.largest_lost
+            && mtu.on_packets_lost(outcome.largest_lost);
+        if is_hole || outcome.mtu_changed {
+            let size = mtu.current();
+            self.recovery.on_mtu_changed(size);
+        }
+    }
+
+    /// Begins to look for a larger datagram size on the active path.
+    pub(super) fn start_mtu_search(&mut self) {
+        if !self.handshake.is_confirmed {
+            return;
+        }
+        let limit = u16::try_from(self.peer.max_udp_payload_size).unwrap_or(u16::MAX);
+        let mtu = &mut self.paths.active_mut().mtu;
+        mtu.limit(limit);
+        if let Some(raise) = self.config.pmtud {
+            mtu.enable(raise);
+        }
+    }
+
+    /// The peer's key update, or its answer to ours.
+    pub(super) fn on_key_updated(&mut self, cx: &mut Cx<'_>) {
+        cx.stats.key_update = cx.stats.key_update.wrapping_add(1);
+        let phase = u8::from(self.spaces.key_phase());
+        self.events.push(super::event::Event::KeyUpdated { phase });
+    }
+
+    /// Largest DATAGRAM frame that fits a packet of the active path now, in bytes.
+    pub(super) fn largest_datagram_frame(&self) -> usize {
+        let path = self.paths.active();
+        let dcid = self.remote_ids.get(path.dcid).map_or(0, |cid| cid.len());
+        // First byte, id, a packet number of four bytes, tag.
+        usize::from(path.mtu.current())
+            .saturating_sub(1 + 4 + 16)
+            .saturating_sub(dcid)
+    }
+
+    /// Whether the data space has anything that was sent and not acknowledged.
+    pub(super) fn has_unacked_data(&self) -> bool {
+        self.recovery.has_eliciting(Space::Data)
+    }
+}

@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Input: from a datagram to opened packets.
+//!
+//! ```text
+//!  handle_datagram -> packet -> keys -> frames (frames.rs) -> acknowledgement, path
+//! ```
+//!
+//! What does not open changes nothing but counters. A packet whose keys are not there yet is kept
+//! (undecrypted.rs) and comes back through [`Connection::replay_early`].
+
+#![forbid(unsafe_code)]
+
+use super::{
+    handshake::Early,
+    spaces::Arrived,
+    Connection,
+    State, //
+};
+use crate::{
+    buf::Datagram,
+    common::{
+        cx::Cx,
+        error::TransportError,
+        id::{
+            Level,
+            Side,
+            Space, //
+        },
+        time::Instant, //
+    },
+    connid::LOCAL_LEN,
+    packet::{
+        self,
+        OpenError,
+        Packet,
+        Protected, //
+    },
+    path::{
+        Ecn,
+        PathAddr,
+        Slot,
+        MIN_DATAGRAM, //
+    },
+};
+
+/// Shortest datagram that may be a stateless reset (RFC 9000 10.3).
+const MIN_RESET: usize = 21;
+
+/// How a packet reached us.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    pub path: PathAddr,
+    pub slot: Option<Slot>,
+    pub ecn: Ecn,
+    pub received: Instant,
+    /// Bytes of the whole datagram.
+    pub bytes: usize,
+    /// It comes out of the buffer of early packets.
+    pub is_replayed: bool,
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Opened, whatever its frames did.
+    Opened,
+    /// Kept for later.
+    Kept,
+    /// Not ours, not authentic, or of no use.
+    Dropped,
+}
+
+impl Connection {
+    /// Processes a UDP datagram that arrived on `path` with the mark `ecn`. The datagram is
+    /// unprotected in place; parts of it may be kept beyond the call.
+    pub fn handle_datagram(
+        &mut self,
+        cx: &mut Cx<'_>,
+        path: PathAddr,
+        ecn: Ecn,
+        datagram: &mut Datagram,
+    ) {
+        cx.stats.dgram_in = cx.stats.dgram_in.wrapping_add(1);
+        let bytes = datagram.len();
+        let slot = self.slot_of(path);
+        if let Some(known) = slot.and_then(|slot| self.paths.get_mut(slot)) {
+            known.on_received(bytes);
+        }
+        match self.state {
+            State::Closed | State::Draining => return,
+            State::Closing => {
+                self.closing.on_packet();
+                return;
+            }
+            State::Establishing | State::Established => {}
+        }
+        if slot.is_none() && !self.may_come_from_anywhere() {
+            cx.stats.pkt_rcv_drop = cx.stats.pkt_rcv_drop.wrapping_add(1);
+            return;
+        }
+        let arrival = Arrival {
+            path,
+            slot,
+            ecn,
+            received: cx.now,
+            bytes,
+            is_replayed: false,
+        };
+        // Opening overwrites what may be a stateless reset token.
+        let tail = datagram.bytes().last_chunk::<16>().copied();
+        let is_opened = self.handle_packets(cx, &arrival, datagram);
+        // RFC 9000 10.3.1 #2
+        // RFC 9000 10.3 #9
+        if let (false, true, Some(tail)) = (is_opened, bytes >= MIN_RESET, tail) {
+            self.check_reset(cx, &tail);
+        }
+        self.check_sealing(cx);
+    }
+
+    /// All packets of a datagram; returns whether the first one was opened or kept.
+    // RFC 9000 12.2 #1
+    // RFC 9000 12.2 #6
+    fn handle_packets(
+        &mut self,
+        cx: &mut Cx<'_>,
+        arrival: &Arrival,
+        datagram: &mut Datagram,
+    ) -> bool {
+        let mut at: usize = 0;
+        let mut is_first_good = false;
+        let mut dcid = None;
+        while self.state.is_open() {
+            let rest = datagram.bytes().get(at..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
+            }
+            let header = match Packet::parse_first(rest, LOCAL_LEN) {
+                Ok(Packet::Protected(header)) => header,
+                Ok(other) if at == 0 => return self.handle_special(cx, arrival, &other),
+                _ => {
+                    cx.stats.pkt_inv_hdr_drop = cx.stats.pkt_inv_hdr_drop.wrapping_add(1);
+                    break;
+                }
+            };
+            // RFC 9000 12.2 #5
+            if *dcid.get_or_insert(header.dcid) != header.dcid {
+                break;
+            }
+            let outcome = self.handle_packet(cx, arrival, datagram, at, &header);
+            if at == 0 {
+                is_first_good = outcome != Outcome::Dropped;
+            }
+            at = at.saturating_add(header.len);
+        }
+        is_first_good
+    }
+
+    /// Packets that are not protected. Returns whether it was one that is meant for us.
+    fn handle_special(
+        &mut self,
+        cx: &mut Cx<'_>,
+        arrival: &Arrival,
+        packet: &Packet<'_>,
+    ) -> bool {
+        // RFC 9000 6.2 #2
+        let is_fresh = self.side == Side::Client && !self.handshake.has_heard;
+        match packet {
+            Packet::VersionNegotiation(vn) if is_fresh => self.handle_version_negotiation(cx, vn),
+            Packet::Retry(retry) if is_fresh => self.handle_retry(cx, retry),
+            _ => {
+                let _ = arrival;
+                cx.stats.pkt_inv_hdr_drop = cx.stats.pkt_inv_hdr_drop.wrapping_add(1);
+                false
+            }
+        }
+    }
+
+    /// One protected packet at offset `at` of the datagram.
+    fn handle_packet(
+        &mut self,
+        cx: &mut Cx<'_>,
+        arrival: &Arrival,
+        datagram: &mut Datagram,
+        at: usize,
+        header: &Protected,
+    ) -> Outcome {
+        let Some(carrier) = self.local_ids.seq_of(header.dcid.as_slice()) else {
+            cx.stats.pkt_inv_hdr_drop = cx.stats.pkt_inv_hdr_drop.wrapping_add(1);
+            return Outcome::Dropped;
+        };
+        if !self.is_acceptable(arrival, header) {
+            cx.stats.pkt_inv_hdr_drop = cx.stats.pkt_inv_hdr_drop.wrapping_add(1);
+            return Outcome::Dropped;
+        }
+        let end = at.saturating_add(header.len);
+        if !self.can_open(header.level) {
+            let packet = datagram.bytes().get(at..end).unwrap_or_default();
+            return self.keep_early(cx, arrival, header.level, packet);
+        }
+        let packet = datagram.bytes_mut().get_mut(at..end).unwrap_or_default();
+        let mut arrived = match self.open(cx, header, packet) {
+            Ok(arrived) => arrived,
+            Err(error) => return self.on_open_error(cx, error),
+        };
+        arrived.payload = arrived.payload.start.saturating_add(at)
+            ..arrived.payload.end.saturating_add(at);
+        arrived.carrier = carrier;
+        arrived.ecn = arrival.ecn;
+        arrived.received = arrival.received;
+        cx.stats.pkt_in = cx.stats.pkt_in.wrapping_add(1);
+        if let Err(error) = self.process(cx, arrival, header, &mut arrived, datagram) {
+            cx.stats.pkt_inv_frm_drop = cx.stats.pkt_inv_frm_drop.wrapping_add(1);
+            self.fail(cx, error);
+        }
+        Outcome::Opened
+    }
+
+    /// Checks of the header that need no key.
+    fn is_acceptable(&self, arrival: &Arrival, header: &Protected) -> bool {
+        // RFC 9000 17.2 #1, RFC 9287 3
+        if !header.fixed_bit && !self.local.grease_quic_bit {
+            return false;
+        }
+        if header.level == Level::App {
+            return true;
+        }
+        // RFC 9000 5.2.1 #3
+        if !header.version.is_some_and(|v| self.takes_version(v, header.level)) {
+            return false;
+        }
+        // RFC 9000 7.2 #3
+        // RFC 9000 7.2 #6
+        let is_known = self.handshake.peer_scid;
+        if is_known.is_some_and(|scid| scid != header.scid) {
+            return false;
+        }
+        match (header.level, self.side) {
+            // RFC 9000 14.1 #4
+            (Level::Initial, Side::Server) => arrival.bytes >= MIN_DATAGRAM || arrival.is_replayed,
+            // RFC 9000 17.2.2 #1
+            (Level::Initial, Side::Client) => header.token.is_empty(),
+            // RFC 9001 5.6 #6
+            (Level::Early, Side::Client) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether packets of the level may be opened now.
+    fn can_open(&self, level: Level) -> bool {
+        match level {
+            // RFC 9001 5.7 #1
+            // RFC 9001 5.7 #2
+            Level::App => self.state == State::Established && self.spaces.has_recv_keys(level),
+            level => self.spaces.has_recv_keys(level),
+        }
+    }
+
+    /// Keeps a packet whose keys may still come.
+    fn keep_early(
+        &mut self,
+        cx: &mut Cx<'_>,
+        arrival: &Arrival,
+        level: Level,
+        packet: &[u8],
+    ) -> Outcome {
+        let may_come = match level {
+            Level::Initial => false,
+            // RFC 9001 4.6.2 #1
+            Level::Early => {
+                self.side == Side::Server
+                    && self.state == State::Establishing
+                    && self.handshake.early != Early::Rejected
+            }
+            Level::Handshake => !self.spaces.handshake.is_discarded,
+            Level::App => self.state == State::Establishing,
+        };
+        if may_come && !arrival.is_replayed {
+            let (path, ecn, at) = (arrival.path, arrival.ecn, arrival.received);
+            if self.early.push(level, path, ecn, at, packet) {
+                return Outcome::Kept;
+            }
+        }
+        cx.stats.pkt_rcv_drop = cx.stats.pkt_rcv_drop.wrapping_add(1);
+        Outcome::Dropped
+    }
+
+    fn open(
+        &mut self,
+        cx: &mut Cx<'_>,
+        header: &Protected,
+        packet: &mut [u8],
+    ) -> Result<Arrived, OpenError> {
+        let space = header.level.space();
+        let largest = self.spaces.acks(space).largest();
+        let expected = largest.map_or(0, |pn| pn.saturating_add(1));
+        let mut generation = 0;
+        let opened = if header.level == Level::App {
+            let pto = self.recovery.pto_base(Space::Data);
+            let one_rtt = &mut self.spaces.one_rtt;
+            let opened = one_rtt.open(packet, header, expected, cx.now, pto)?;
+            generation = opened.generation;
+            if opened.updated {
+                self.on_key_updated(cx);
+            }
+            opened.opened
+        } else {
+            let keys = self.keys_for(header).ok_or(OpenError::Authentication)?;
+            packet::open(packet, header, keys, expected)?
+        };
+        Ok(Arrived {
+            level: header.level,
+            pn: opened.pn,
+            slot: None,
+            carrier: None,
+            payload: opened.payload,
+            generation,
+            ecn: Ecn::NotEct,
+            received: cx.now,
+        })
+    }
+
+    fn on_open_error(&mut self, cx: &mut Cx<'_>, error: OpenError) -> Outcome {
+        match error {
+            OpenError::TooShort => {
+                cx.stats.pkt_inv_hdr_drop = cx.stats.pkt_inv_hdr_drop.wrapping_add(1);
+                Outcome::Dropped
+            }
+            OpenError::Authentication => {
+                cx.stats.pkt_dec_drop = cx.stats.pkt_dec_drop.wrapping_add(1);
+                Outcome::Dropped
+            }
+            OpenError::Close(error) => {
+                self.fail(cx, error);
+                Outcome::Opened
+            }
+        }
+    }
+
+    /// An authentic packet: its frames, then what its arrival means.
+    fn process(
+        &mut self,
+        cx: &mut Cx<'_>,
+        arrival: &Arrival,
+        header: &Protected,
+        arrived: &mut Arrived,
+        datagram: &Datagram,
+    ) -> Result<(), TransportError> {
+        let space = arrived.level.space();
+        // RFC 9000 12.3 #4
+        // RFC 9000 12.3 #5
+        if self.spaces.acks(space).is_duplicate(arrived.pn) {
+            cx.stats.pkt_inv_num_drop = cx.stats.pkt_inv_num_drop.wrapping_add(1);
+            return Ok(());
+        }
+        self.on_authentic(cx, header)?;
+        arrived.slot = arrival.slot;
+        if arrived.slot.is_none() && arrived.level == Level::App {
+            arrived.slot = match self.paths.find(arrival.path) {
+                None => self.adopt_path(arrival.path, arrived.carrier, arrival.bytes)?,
+                known => known,
+            };
+        }
+        let is_newest = self
+            .spaces
+            .acks(space)
+            .largest()
+            .is_none_or(|largest| arrived.pn > largest);
+        let digest = self.handle_frames(cx, arrived, datagram)?;
+        if !self.state.is_open() {
+            return Ok(());
+        }
+        self.idle.on_received(cx.now);
+        // A packet with a frame that found no memory is as good as lost.
+        let is_refused = core::mem::take(&mut self.refused) | self.streams.take_refused();
+        if is_refused {
+            return Ok(());
+        }
+        // RFC 9000 13.1 #1
+        self.spaces.acks_mut(space).on_received(
+            arrived.pn,
+            arrived.ecn,
+            digest.ack_eliciting,
+            arrived.received,
+        );
+        // RFC 9000 9.3: only the newest packet moves the peer.
+        if arrived.level == Level::App && is_newest && digest.is_non_probing {
+            self.follow_peer(cx, arrived)?;
+        }
+        Ok(())
+    }
+
+    /// The first authentic packets settle ids, addresses and keys.
+    fn on_authentic(&mut self, cx: &mut Cx<'_>, header: &Protected) -> Result<(), TransportError> {
+        self.handshake.has_heard = true;
+        if header.level == Level::App {
+            return Ok(());
+        }
+        if let (Level::Initial, Some(version)) = (header.level, header.version) {
+            self.follow_version(version);
+        }
+        // RFC 9000 7.2 #4
+        // RFC 9000 7.2 #5
+        if self.handshake.peer_scid.is_none() {
+            self.handshake.peer_scid = Some(header.scid);
+            self.remote_ids.replace_first(header.scid);
+            let remote = self.paths.active().addr.remote;
+            self.remote_ids.on_used(0, remote)?;
+        }
+        if header.level == Level::Handshake && self.side == Side::Server {
+            // RFC 9000 8.1: the client has received what only its address receives.
+            self.paths.active_mut().set_validated();
+            // RFC 9001 4.9.1 #2
+            self.discard_space(cx, Space::Initial);
+        }
+        Ok(())
+    }
+
+    /// Tries packets again that arrived before their keys.
+    pub(super) fn replay_early(&mut self, cx: &mut Cx<'_>) {
+        for _ in 0..self.early.len() {
+            let Some(mut early) = self.early.pop() else {
+                return;
+            };
+            if !self.state.is_open() {
+                continue;
+            }
+            if !self.can_open(early.level) {
+                if self.state == State::Establishing {
+                    self.early.put_back(early);
+                }
+                continue;
+            }
+            let arrival = Arrival {
+                path: early.path,
+                slot: self.slot_of(early.path),
+                ecn: early.ecn,
+                received: early.received,
+                bytes: early.packet.len(),
+                is_replayed: true,
+            };
+            self.handle_packets(cx, &arrival, &mut early.packet);
+        }
+    }
+
+    // RFC 9000 10.3.1 #5
+    fn check_reset(&mut self, cx: &mut Cx<'_>, tail: &[u8; 16]) {
+        if self.state.is_open() && self.remote_ids.is_reset(tail) {
+            cx.stats.stateless_reset_in = cx.stats.stateless_reset_in.wrapping_add(1);
+            self.on_stateless_reset(cx);
+        }
+    }
+}

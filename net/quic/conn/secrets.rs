@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The handshake as the kernel sees it: bytes in and out, secrets, and the steps they mean.
+//!
+//! TLS runs in user space. The core cannot know more of it than which secrets it was given: with
+//! both application secrets the handshake is complete (uapi 8.13).
+
+#![forbid(unsafe_code)]
+
+use super::{
+    handshake::Early,
+    Connection,
+    State, //
+};
+use crate::{
+    aead::{
+        KeyError,
+        Suite, //
+    },
+    buf::{
+        Chunk,
+        Datagram, //
+    },
+    common::{
+        cx::Cx,
+        error::{
+            Error,
+            TransportError, //
+        },
+        id::{
+            Level,
+            Side,
+            Space, //
+        },
+    },
+    crypto::keys::{
+        self,
+        RxKeys,
+        TxKeys, //
+    },
+    frame::CryptoFrame,
+    conn::spaces::Arrived,
+};
+
+/// A traffic secret of TLS.
+#[derive(Clone, Copy)]
+pub struct Secret<'a> {
+    /// For sending rather than receiving.
+    pub send: bool,
+    /// Its level; not Initial.
+    pub level: Level,
+    /// The cipher suite.
+    pub suite: Suite,
+    /// The secret, as long as the suite's hash.
+    pub bytes: &'a [u8],
+}
+
+/// What [`Connection::read_crypto`] has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CryptoRead {
+    /// Level of the bytes.
+    pub level: Level,
+    /// How many.
+    pub bytes: u64,
+    /// The piece that was received is read to its end.
+    pub eor: bool,
+}
+
+/// Handshake bytes that may wait for transmission at one level.
+const MAX_UNSENT: usize = 256 * 1024;
+
+/// TLS alert missing_extension (RFC 8446 6).
+const MISSING_EXTENSION: u8 = 109;
+
+impl Connection {
+    /// Queues handshake bytes. With `more` they wait for a later call without.
+    ///
+    /// `Invalid` for a level without send keys or without handshake bytes, `WouldBlock` while too
+    /// much waits, `Closed`, `NoMemory`; the chunk comes back.
+    pub fn write_crypto(
+        &mut self,
+        level: Level,
+        chunk: Chunk,
+        more: bool,
+    ) -> Result<(), (Error, Chunk)> {
+        if !self.state.is_open() {
+            return Err((Error::Closed, chunk));
+        }
+        if level == Level::Early || !self.spaces.has_send_keys(level) {
+            return Err((Error::Invalid, chunk));
+        }
+        let stream = self.spaces.crypto_mut(level.space());
+        if stream.truesizes().0 >= MAX_UNSENT {
+            return Err((Error::WouldBlock, chunk));
+        }
+        stream.write(chunk, more)?;
+        if !more {
+            // What was held back at a lower level goes with it, in the same datagram if it fits.
+            for space in Space::ALL {
+                self.spaces.crypto_mut(space).flush();
+            }
+        }
+        Ok(())
+    }
+
+    /// Level of the handshake bytes that are read next, if there are any.
+    pub fn next_crypto(&self) -> Option<Level> {
+        [Level::Initial, Level::Handshake]
+            .into_iter()
+            .find(|level| self.spaces.crypto(level.space()).readable() > 0)
+    }
+
+    /// Hands at most `max` handshake bytes to `out`, which says how many it took. With `peek` they
+    /// stay. `WouldBlock` if there are none.
+    pub fn read_crypto(
+        &mut self,
+        max: u64,
+        peek: bool,
+        out: &mut dyn FnMut(&[u8]) -> Result<usize, Error>,
+    ) -> Result<CryptoRead, Error> {
+        let level = self.next_crypto().ok_or(Error::WouldBlock)?;
+        let stream = self.spaces.crypto_mut(level.space());
+        let (bytes, eor) = if peek {
+            (stream.peek(max, out)?, false)
+        } else {
+            stream.read(max, out)?
+        };
+        Ok(CryptoRead { level, bytes, eor })
+    }
+
+    /// Installs a secret. Process context only: transforms are allocated.
+    ///
+    /// `Invalid` unless establishing, for level Initial, a wrong length, a suite that is not there
+    /// or a direction that the role does not have; `NoMemory`; `Closed` if packets that waited for
+    /// the secret have ended the connection.
+    pub fn install_secret(&mut self, cx: &mut Cx<'_>, secret: Secret<'_>) -> Result<(), Error> {
+        if self.state != State::Establishing || !self.takes_secret(&secret) {
+            return Err(Error::Invalid);
+        }
+        let traffic = keys::Secret::new(secret.suite, secret.bytes).map_err(to_error)?;
+        if !secret.send {
+            self.check_leftovers(cx, secret.level);
+        }
+        let version = self.version;
+        match (secret.level, secret.send) {
+            (Level::App, true) => {
+                let installed = self.spaces.one_rtt.install_tx(version, traffic);
+                installed.map_err(to_error)?;
+                self.on_app_send_keys();
+            }
+            (Level::App, false) => {
+                let installed = self.spaces.one_rtt.install_rx(version, &traffic);
+                installed.map_err(to_error)?;
+            }
+            (level, true) => {
+                let keys = TxKeys::new(version, &traffic).map_err(to_error)?;
+                self.spaces.get_mut(level.space()).keys.tx = Some(keys);
+            }
+            (level, false) => {
+                let keys = RxKeys::new(version, &traffic).map_err(to_error)?;
+                self.spaces.get_mut(level.space()).keys.rx = Some(keys);
+            }
+        }
+        if secret.level == Level::Early {
+            self.handshake.early = match self.side {
+                Side::Client => Early::Offered,
+                Side::Server => Early::Accepted,
+            };
+        }
+        if self.spaces.one_rtt.has_tx() && self.spaces.one_rtt.has_rx() {
+            self.establish(cx);
+        }
+        self.replay_early(cx);
+        if self.state.is_open() {
+            Ok(())
+        } else {
+            Err(Error::Closed)
+        }
+    }
+
+    // RFC 9001 5.6 #5
+    // RFC 9001 5.6 #6
+    fn takes_secret(&self, secret: &Secret<'_>) -> bool {
+        match secret.level {
+            Level::Initial => false,
+            Level::Early => secret.send == (self.side == Side::Client),
+            Level::Handshake => !self.spaces.handshake.is_discarded,
+            Level::App => true,
+        }
+    }
+
+    /// Bytes of a lower level that TLS has not taken when it goes on to the next one.
+    // RFC 9001 4.1.3 #3
+    fn check_leftovers(&mut self, cx: &mut Cx<'_>, level: Level) {
+        let lower = match level {
+            Level::Handshake => Space::Initial,
+            Level::App => Space::Handshake,
+            Level::Initial | Level::Early => return,
+        };
+        let stream = self.spaces.crypto(lower);
+        if stream.readable() > 0 || stream.has_gap() {
+            let error = TransportError::protocol_violation("handshake bytes left at a lower level");
+            self.fail(cx, error);
+        }
+    }
+
+    /// 1-RTT packets can be sent: no 0-RTT packet any more.
+    // RFC 9001 4.9.3 #1
+    // RFC 9001 5.6 #8
+    fn on_app_send_keys(&mut self) {
+        if self.side == Side::Client {
+            self.spaces.data.keys.tx = None;
+        }
+        self.streams.on_app_send_keys();
+        self.events.wake_writable();
+    }
+
+    /// Both application secrets are there: the handshake is complete.
+    fn establish(&mut self, cx: &mut Cx<'_>) {
+        if self.state != State::Establishing {
+            return;
+        }
+        // RFC 9001 8.2 #1
+        if !self.handshake.has_peer_params {
+            let error = TransportError::crypto(MISSING_EXTENSION, "no transport parameters");
+            self.fail(cx, error);
+            return;
+        }
+        self.state = State::Established;
+        self.events.wake_state();
+        self.events.wake_writable();
+        self.local_ids
+            .start(self.peer.active_connection_id_limit, cx.rng);
+        if self.side == Side::Server {
+            self.handshake.done.request();
+            self.handshake.new_token.request();
+            // The client needs 0-RTT keys for packets under way only.
+            self.early_keys_until = Some(cx.now.saturating_add(self.three_pto()));
+            self.local_ids.drop_original();
+            self.confirm_handshake(cx);
+        }
+    }
+
+    /// RFC 9001 4.1.2: both sides know that the handshake is complete.
+    // RFC 9001 4.9.2 #1
+    pub(super) fn confirm_handshake(&mut self, cx: &mut Cx<'_>) {
+        if self.handshake.is_confirmed || self.state != State::Established {
+            return;
+        }
+        self.handshake.is_confirmed = true;
+        self.recovery.on_handshake_confirmed();
+        self.discard_space(cx, Space::Initial);
+        self.discard_space(cx, Space::Handshake);
+        self.start_mtu_search();
+        if self.side == Side::Client {
+            self.try_preferred_address();
+        }
+    }
+
+    /// Throws away the keys of a space, and everything that was sent with them.
+    pub(super) fn discard_space(&mut self, cx: &mut Cx<'_>, space: Space) {
+        if self.spaces.get(space).is_discarded {
+            return;
+        }
+        self.spaces.discard(space);
+        self.recovery.discard(space, cx.now);
+    }
+
+    /// The server's time for reordered 0-RTT packets is over.
+    // RFC 9001 4.9.3 #4
+    pub(super) fn drop_early_keys(&mut self) {
+        self.early_keys_until = None;
+        self.spaces.data.keys.rx = None;
+    }
+
+    /// What follows from sending a packet of a level.
+    pub(super) fn after_packet_sent(&mut self, cx: &mut Cx<'_>, level: Level) {
+        // RFC 9001 4.9.1 #1
+        // RFC 9001 4.9.1 #3
+        if level == Level::Handshake && self.side == Side::Client {
+            self.discard_space(cx, Space::Initial);
+        }
+    }
+
+    /// CRYPTO arrived.
+    pub(super) fn handle_crypto(
+        &mut self,
+        packet: &Arrived,
+        datagram: &Datagram,
+        frame: &CryptoFrame<'_>,
+    ) -> Result<(), TransportError> {
+        let is_over = self.is_level_over(packet.level);
+        let stream = self.spaces.crypto_mut(packet.level.space());
+        if !stream.on_frame(frame, datagram, packet.payload.start)? {
+            self.refused = true;
+            return Ok(());
+        }
+        if packet.level == Level::App {
+            return self.collect_ticket();
+        }
+        // RFC 9001 4.1.3 #1
+        // RFC 9001 4.1.3 #2
+        if is_over && (stream.readable() > 0 || stream.has_gap()) {
+            return Err(TransportError::protocol_violation(
+                "handshake bytes behind the end of a level",
+            ));
+        }
+        if stream.readable() > 0 {
+            self.events.wake_readable();
+        }
+        Ok(())
+    }
+
+    /// Whether TLS has gone on to the next level for receiving.
+    fn is_level_over(&self, level: Level) -> bool {
+        match level {
+            Level::Initial => self.spaces.has_recv_keys(Level::Handshake),
+            Level::Handshake => self.spaces.has_recv_keys(Level::App),
+            Level::Early | Level::App => false,
+        }
+    }
+}
+
+/// The local error for a key that could not be made.
+fn to_error(error: KeyError) -> Error {
+    match error {
+        KeyError::NoMemory => Error::NoMemory,
+        _ => Error::Invalid,
+    }
+}

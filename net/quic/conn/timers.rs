@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Deadlines: the earliest of those of the parts, and what happens when they pass.
+
+#![forbid(unsafe_code)]
+
+use super::{
+    event::{
+        CloseInfo,
+        CloseKind, //
+    },
+    fates::Owners,
+    Connection,
+    State, //
+};
+use crate::{
+    common::{
+        cx::Cx,
+        id::{
+            Level,
+            Space, //
+        },
+        time::{
+            Duration,
+            Instant, //
+        },
+    },
+    path::Slot,
+    recovery::{
+        Recovery,
+        Timeout,
+        TimerContext, //
+    },
+};
+
+impl Connection {
+    /// When [`Self::handle_timeout`] has to be called next, or `None` for never. It changes with
+    /// every other call.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        match self.state {
+            State::Closed => return None,
+            State::Closing | State::Draining => return self.closing.deadline(),
+            State::Establishing | State::Established => {}
+        }
+        let challenges = Slot::ALL
+            .into_iter()
+            .filter_map(|slot| self.paths.get(slot)?.challenge.deadline());
+        let fixed = [
+            self.recovery.deadline(&self.timer_context()),
+            self.spaces.ack_deadline(),
+            self.idle.deadline(self.three_pto()),
+            self.keep_alive_deadline(),
+            self.spaces.one_rtt.deadline(),
+            self.early_keys_until,
+            self.mtu_deadline(),
+            self.pacing_release,
+        ];
+        fixed.into_iter().flatten().chain(challenges).min()
+    }
+
+    /// Acts on whatever is due at `cx.now`. Being called too early does no harm.
+    pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) {
+        match self.state {
+            State::Closed => return,
+            State::Closing | State::Draining => {
+                if self.closing.deadline().is_none_or(|at| at <= cx.now) {
+                    self.state = State::Closed;
+                    self.events.wake_state();
+                }
+                return;
+            }
+            State::Establishing | State::Established => {}
+        }
+        if is_due(self.idle.deadline(self.three_pto()), cx.now) {
+            cx.stats.idle_timeout = cx.stats.idle_timeout.wrapping_add(1);
+            let info = CloseInfo::new(CloseKind::IdleTimeout, 0, 0, b"");
+            self.finish(cx, info, State::Closed);
+            return;
+        }
+        if is_due(self.keep_alive_deadline(), cx.now) {
+            self.spaces.data.probes = self.spaces.data.probes.max(1);
+        }
+        self.spaces.one_rtt.on_timeout(cx.now);
+        if is_due(self.early_keys_until, cx.now) {
+            self.drop_early_keys();
+        }
+        self.handle_loss_timeout(cx);
+        if let Err(error) = self.expire_paths(cx) {
+            self.fail(cx, error);
+        }
+    }
+
+    /// Loss detection and probe time-outs.
+    fn handle_loss_timeout(&mut self, cx: &mut Cx<'_>) {
+        let context = self.timer_context();
+        if !is_due(self.recovery.deadline(&context), cx.now) {
+            return;
+        }
+        let (recovery, mut owners) = self.split();
+        let timeout = recovery.on_timeout(cx.now, &context, &mut |fate, space, pn, packet| {
+            owners.on_fate(fate, space, pn, packet);
+        });
+        let outcome = owners.outcome;
+        self.apply(cx, &outcome);
+        if let Timeout::Probe { space, count } = timeout {
+            cx.stats.pto = cx.stats.pto.wrapping_add(1);
+            self.prepare_probe(space, count);
+        }
+    }
+
+    /// Asks for probe packets and, so that they are of use, for the oldest data to be repeated.
+    fn prepare_probe(&mut self, space: Space, count: u8) {
+        let limit = usize::from(count);
+        let (recovery, mut owners) = self.split();
+        recovery.for_each_oldest(space, limit, &mut |_, packet| {
+            if !packet.mtu_probe {
+                owners.on_lost(space, packet);
+            }
+        });
+        self.spaces.get_mut(space).probes = count;
+    }
+
+    /// Borrows recovery and everything that sent packets may concern, side by side.
+    pub(super) fn split(&mut self) -> (&mut Recovery, Owners<'_>) {
+        let owners = Owners {
+            streams: &mut self.streams,
+            spaces: &mut self.spaces,
+            handshake: &mut self.handshake,
+            local_ids: &mut self.local_ids,
+            remote_ids: &mut self.remote_ids,
+            paths: &mut self.paths,
+            events: &mut self.events,
+            outcome: Default::default(),
+        };
+        (&mut self.recovery, owners)
+    }
+
+    /// Three times the PTO: least idle time-out, closing period, lifetime of old keys.
+    pub(super) fn three_pto(&self) -> Duration {
+        self.recovery.pto_base(Space::Data).saturating_mul(3)
+    }
+
+    fn timer_context(&self) -> TimerContext {
+        TimerContext {
+            has_handshake_keys: self.spaces.has_send_keys(Level::Handshake),
+            is_amplification_limited: self.paths.active().is_blocked(),
+        }
+    }
+
+    fn keep_alive_deadline(&self) -> Option<Instant> {
+        if self.state != State::Established || self.recovery.has_eliciting(Space::Data) {
+            return None;
+        }
+        if self.spaces.data.probes > 0 {
+            return None;
+        }
+        self.idle.keep_alive_deadline()
+    }
+
+    fn mtu_deadline(&self) -> Option<Instant> {
+        self.handshake
+            .is_confirmed
+            .then(|| self.paths.active().mtu.deadline())
+            .flatten()
+    }
+}
+
+fn is_due(deadline: Option<Instant>, now: Instant) -> bool {
+    deadline.is_some_and(|at| at <= now)
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Calls of the user that concern the connection as a whole: datagrams, key update, knobs.
+
+#![forbid(unsafe_code)]
+
+use super::{
+    Connection,
+    State, //
+};
+use crate::{
+    buf::Chunk,
+    common::{
+        cx::Cx,
+        error::Error,
+        id::{
+            Side,
+            Space, //
+        },
+        time::Duration, //
+    },
+    path::PathAddr,
+};
+
+impl Connection {
+    /// Largest datagram that can be sent now, in bytes; `None` if the peer takes none.
+    pub fn max_datagram_len(&self) -> Option<usize> {
+        let peer = usize::try_from(self.peer.max_datagram_frame_size).unwrap_or(usize::MAX);
+        if peer == 0 {
+            return None;
+        }
+        // Type and a length of two bytes.
+        Some(self.largest_datagram_frame().min(peer).saturating_sub(3))
+    }
+
+    /// Queues a datagram (RFC 9221).
+    ///
+    /// `Invalid` if the peer takes none, `MsgSize` if it is empty or too large, `WouldBlock` while
+    /// too many wait, `Closed`, `NoMemory`; the chunk comes back.
+    pub fn send_datagram(&mut self, chunk: Chunk) -> Result<(), (Error, Chunk)> {
+        if !self.state.is_open() {
+            return Err((Error::Closed, chunk));
+        }
+        match self.max_datagram_len() {
+            None => Err((Error::Invalid, chunk)),
+            Some(max) if chunk.is_empty() || chunk.len() > max => Err((Error::MsgSize, chunk)),
+            Some(_) => self.datagrams.queue(chunk),
+        }
+    }
+
+    /// Starts a key update. `NotConnected` unless established, `Invalid` before the handshake is
+    /// confirmed, while the last update is not acknowledged, or too soon after it.
+    // RFC 9001 6.1 #1
+    pub fn key_update(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        if self.state != State::Established {
+            return Err(Error::NotConnected);
+        }
+        let pto = self.recovery.pto_base(Space::Data);
+        let is_confirmed = self.handshake.is_confirmed;
+        self.spaces.one_rtt.initiate(is_confirmed, cx.now, pto)?;
+        cx.stats.key_update = cx.stats.key_update.wrapping_add(1);
+        // A packet in the new phase must go out for the peer to follow.
+        self.spaces.data.probes = self.spaces.data.probes.max(1);
+        Ok(())
+    }
+
+    /// Updates keys before they are used too often, or ends the connection in time.
+    // RFC 9001 6.6 #3
+    // RFC 9001 6.6 #5
+    pub(super) fn check_key_use(&mut self, cx: &mut Cx<'_>) {
+        if self.spaces.one_rtt.wants_update() {
+            let pto = self.recovery.pto_base(Space::Data);
+            let is_confirmed = self.handshake.is_confirmed;
+            let started = self.spaces.one_rtt.initiate(is_confirmed, cx.now, pto);
+            if started.is_ok() {
+                cx.stats.key_update = cx.stats.key_update.wrapping_add(1);
+            }
+        }
+        if let Err(error) = self.spaces.one_rtt.check_limit() {
+            self.fail(cx, error);
+        }
+    }
+
+    /// Sends small pieces of stream data at once (`true`), or lets them wait for acknowledgements.
+    pub fn set_nodelay(&mut self, nodelay: bool) {
+        self.config.nodelay = nodelay;
+    }
+
+    /// Changes the keep-alive interval; `None` switches it off.
+    pub fn set_keep_alive(&mut self, interval: Option<Duration>) {
+        self.config.keep_alive = interval;
+        self.idle.set_keep_alive(interval);
+    }
+
+    /// Bounds the pacing rate, in bytes per second.
+    pub fn set_max_pacing_rate(&mut self, rate: Option<u64>) {
+        self.config.max_pacing_rate = rate;
+    }
+
+    /// An ICMP message says that UDP payloads above `payload` bytes do not fit the path. The caller
+    /// has matched the quoted packet to this connection.
+    // RFC 9000 14.2.1 #1
+    // RFC 9000 14.2.1 #6
+    pub fn handle_packet_too_big(&mut self, path: PathAddr, payload: u16) {
+        if self.paths.active().addr.remote != path.remote {
+            return;
+        }
+        let mtu = &mut self.paths.active_mut().mtu;
+        if mtu.on_too_big(payload) {
+            let size = mtu.current();
+            self.recovery.on_mtu_changed(size);
+        }
+    }
+
+    /// Memory held for data to send: streams, datagrams and handshake bytes, in bytes to charge.
+    pub fn send_truesize(&self) -> usize {
+        Space::ALL
+            .into_iter()
+            .map(|space| self.spaces.crypto(space).truesizes().0)
+            .fold(self.streams.send_truesize(), usize::saturating_add)
+            .saturating_add(self.datagrams.send_bytes())
+    }
+
+    /// Memory held for received data: streams, datagrams, handshake bytes and packets that wait
+    /// for keys, in bytes to charge.
+    pub fn recv_truesize(&self) -> usize {
+        Space::ALL
+            .into_iter()
+            .map(|space| self.spaces.crypto(space).truesizes().1)
+            .fold(self.streams.recv_truesize(), usize::saturating_add)
+            .saturating_add(self.early.bytes())
+    }
+
+    /// Whether anything sent is not acknowledged yet, or waits to be sent.
+    pub fn has_unfinished(&self) -> bool {
+        self.has_unacked_data() || self.streams.has_pending() || self.datagrams.has_pending()
+    }
+
+    /// Whether this is the client.
+    pub fn is_client(&self) -> bool {
+        self.side == Side::Client
+    }
+}

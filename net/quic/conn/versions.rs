@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Versions: Version Negotiation and Retry at the client, and compatible version negotiation
+//! between version 1 and 2 at both sides (RFC 9000 6, 8.1.2; RFC 9368; RFC 9369).
+//!
+//! None of these packets is protected by more than what an observer of the first packet can make,
+//! so each is believed once and only before anything better arrived.
+
+#![forbid(unsafe_code)]
+
+use super::{
+    event::{
+        CloseInfo,
+        CloseKind, //
+    },
+    Connection,
+    State, //
+};
+use crate::{
+    common::{
+        cx::Cx,
+        error::ErrorCode,
+        id::{
+            ConnectionId,
+            Level,
+            Side,
+            Space,
+            Version, //
+        },
+    },
+    crypto::{
+        keys::{
+            initial_keys,
+            RxKeys, //
+        },
+        retry, //
+    },
+    packet::{
+        Protected,
+        Retry,
+        VersionNegotiation, //
+    },
+};
+
+/// Length of the client's first Destination Connection ID; RFC 9000 7.2 asks for at least 8.
+pub(super) const FIRST_DCID: usize = 8;
+
+impl Connection {
+    /// A Version Negotiation packet at a client that has heard nothing yet. Returns whether it was
+    /// meant for us.
+    // RFC 9000 6.2 #1
+    // RFC 9000 6.2 #2
+    // RFC 9000 17.2.1 #1
+    pub(super) fn handle_version_negotiation(
+        &mut self,
+        cx: &mut Cx<'_>,
+        packet: &VersionNegotiation<'_>,
+    ) -> bool {
+        let is_ours = self.local_ids.contains(packet.dcid)
+            && packet.scid == self.handshake.original_dcid.as_slice();
+        // RFC 9000 6.2 #3
+        let is_contradiction = packet.versions().any(|version| version == self.version);
+        let is_second = self.handshake.refused_version.is_some();
+        if !is_ours || is_contradiction || is_second || self.handshake.retry_scid.is_some() {
+            return false;
+        }
+        cx.stats.version_negotiation_in = cx.stats.version_negotiation_in.wrapping_add(1);
+        let common = Version::SUPPORTED
+            .into_iter()
+            .find(|ours| packet.versions().any(|version| version == *ours));
+        match common {
+            Some(version) => self.start_again(cx, version),
+            None => {
+                let code = ErrorCode::VERSION_NEGOTIATION_ERROR.0;
+                let info = CloseInfo::new(CloseKind::VersionNegotiation, code, 0, b"");
+                self.finish(cx, info, State::Closed);
+            }
+        }
+        true
+    }
+
+    /// The same handshake bytes in another version, as a new connection attempt.
+    fn start_again(&mut self, cx: &mut Cx<'_>, version: Version) {
+        self.handshake.refused_version = Some(self.version);
+        self.handshake.first_version = version;
+        self.version = version;
+        let dcid = ConnectionId::random(cx.rng, FIRST_DCID);
+        self.handshake.original_dcid = dcid;
+        self.restart_initial(cx, dcid);
+    }
+
+    /// A Retry at a client that has heard nothing yet. Returns whether it was valid.
+    // RFC 9000 17.2.5.2 #1
+    // RFC 9000 17.2.5.2 #2
+    pub(super) fn handle_retry(&mut self, cx: &mut Cx<'_>, packet: &Retry<'_>) -> bool {
+        let is_ours = self.local_ids.contains(packet.dcid.as_slice());
+        let is_second = self.handshake.retry_scid.is_some();
+        let original = self.handshake.original_dcid;
+        let is_misplaced = packet.version != self.version || packet.scid == original;
+        if !is_ours || is_second || is_misplaced {
+            return false;
+        }
+        // RFC 9000 17.2.5.2 #3
+        if !matches!(retry::is_authentic(packet, &original), Ok(true)) {
+            return false;
+        }
+        let mut token = crate::mem::Vec::new();
+        if token.try_extend_from_slice(packet.token).is_err() {
+            return false;
+        }
+        cx.stats.retry_in = cx.stats.retry_in.wrapping_add(1);
+        // RFC 9000 8.1.2 #1
+        self.handshake.token = token;
+        self.handshake.retry_scid = Some(packet.scid);
+        self.restart_initial(cx, packet.scid);
+        true
+    }
+
+    /// New Initial keys for a new destination, and everything sent so far once more.
+    ///
+    /// Packet numbers go on, as RFC 9000 17.2.5.3 demands.
+    // RFC 9000 17.2.5.3 #1
+    fn restart_initial(&mut self, cx: &mut Cx<'_>, dcid: ConnectionId) {
+        self.handshake.key_dcid = dcid;
+        self.remote_ids.replace_first(dcid);
+        match initial_keys(self.version, &dcid, self.side) {
+            Ok(keys) => self.spaces.initial.keys = keys,
+            Err(_) => self.seal_failed = true,
+        }
+        for space in [Space::Initial, Space::Data] {
+            let (recovery, mut owners) = self.split();
+            recovery.abandon(space, cx.now, &mut |_, space, _, packet| {
+                owners.on_lost(space, packet);
+            });
+        }
+    }
+
+    /// Whether long headers of this version are taken from the peer now.
+    // RFC 9000 5.2.1 #3
+    pub(super) fn takes_version(&self, version: Version, level: Level) -> bool {
+        if version == self.version {
+            return true;
+        }
+        let is_initial = level == Level::Initial && !self.spaces.initial.is_discarded;
+        match self.side {
+            // The client's packets of before it knew of the choice, 0-RTT among them.
+            Side::Server => {
+                version == self.handshake.first_version && (is_initial || level == Level::Early)
+            }
+            // The server may choose another compatible version, once.
+            Side::Client => {
+                is_initial
+                    && version.is_supported()
+                    && self.offers_other_versions()
+                    && self.version == self.handshake.first_version
+                    && !self.handshake.has_peer_params
+            }
+        }
+    }
+
+    /// Whether this client's transport parameters offer the other version.
+    fn offers_other_versions(&self) -> bool {
+        self.local.version_information.is_some()
+    }
+
+    /// The receive keys of a long-header packet.
+    pub(super) fn keys_for(&mut self, header: &Protected) -> Option<&mut RxKeys> {
+        let version = header.version?;
+        let is_other = header.level == Level::Initial && version != self.version;
+        if !is_other {
+            return self.spaces.get_mut(header.level.space()).keys.rx.as_mut();
+        }
+        let is_there = matches!(&self.spaces.other_initial, Some((known, _)) if *known == version);
+        if !is_there {
+            let dcid = self.handshake.key_dcid;
+            let keys = initial_keys(version, &dcid, self.side).ok()?;
+            self.spaces.other_initial = Some((version, keys.rx?));
+        }
+        self.spaces.other_initial.as_mut().map(|(_, keys)| keys)
+    }
+
+    /// The client has received an authentic Initial packet of another version: the server chose.
+    pub(super) fn follow_version(&mut self, version: Version) {
+        if self.side == Side::Client && version != self.version {
+            self.change_version(version);
+        }
+    }
+
+    /// Uses another compatible version from now on. Initial packets of the first one are still
+    /// understood by a server.
+    pub(super) fn change_version(&mut self, version: Version) {
+        let dcid = self.handshake.key_dcid;
+        let Ok(keys) = initial_keys(version, &dcid, self.side) else {
+            self.seal_failed = true;
+            return;
+        };
+        let old = core::mem::replace(&mut self.spaces.initial.keys, keys);
+        if self.side == Side::Server {
+            self.spaces.other_initial = old.rx.map(|rx| (self.version, rx));
+        } else {
+            self.spaces.other_initial = None;
+        }
+        self.version = version;
+    }
+}
