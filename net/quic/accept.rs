@@ -1,16 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! `accept(2)`: from a pending request to a socket with a connection.
+//!
+//! Process context, with the listener locked: packets that come meanwhile wait in its backlog and
+//! find the new connection afterwards.
 
 #![forbid(unsafe_code)]
 
 use kernel::prelude::*;
 
 use crate::{
+    attached::{
+        with_cx,
+        Attached, //
+    },
+    common::cx::Stats,
+    conn::{
+        Connection,
+        PathAddr, //
+    },
+    drive,
+    errno::errno,
     linux::net::sock::{
         Owned,
+        Sock,
         SockRef, //
     },
+    poll,
+    requests::Request,
+    settings,
     socket::{
         Quic,
         Role, //
@@ -18,13 +36,57 @@ use crate::{
 };
 
 /// Waits for a request and makes its connection.
-pub(crate) fn accept(sk: &mut Owned<'_, Quic>, _kern: bool, nonblock: bool) -> Result<SockRef<Quic>> {
+pub(crate) fn accept(
+    sk: &mut Owned<'_, Quic>,
+    kern: bool,
+    nonblock: bool,
+) -> Result<SockRef<Quic>> {
     if !matches!(sk.role, Role::Listener(_)) {
         return Err(EINVAL);
     }
     let timeout = sk.sk().raw().receive_timeout(nonblock);
-    sk.wait(timeout, |sk| match &sk.role {
-        Role::Listener(_) => None,
+    let request = sk.wait(timeout, |sk| match &mut sk.role {
+        Role::Listener(listener) => listener.requests.pop().map(Ok),
         _ => Some(Err(EINVAL)),
-    })?
+    })??;
+    poll::publish(sk);
+    let child = sk.sk().new_child(kern)?;
+    match set_up(sk, &child, request) {
+        Ok(()) => Ok(child),
+        Err(e) => {
+            Sock::discard(child);
+            Err(e)
+        }
+    }
+}
+
+/// Makes the connection of `request` on the new socket and replays its packets.
+fn set_up(parent: &mut Owned<'_, Quic>, child: &Sock<Quic>, request: Request) -> Result {
+    let options = parent.options.inherit()?;
+    let tunnel = parent.tunnel.clone();
+    let mut sk = child.lock_child();
+    sk.options = options;
+    sk.backlog = parent.backlog;
+    sk.tunnel = tunnel;
+    let path = PathAddr {
+        local: request.meta.local,
+        remote: request.meta.remote,
+    };
+    let config = settings::config(&sk, &path)?;
+    let params = settings::params(&sk.options);
+    let mut stats = Stats::default();
+    let core = with_cx(&mut stats, |cx| {
+        Connection::server(cx, &config, &params, &request.incoming, path)
+    })
+    .map_err(errno)?;
+    let mut at = Attached::new(core, stats);
+    at.original = Some(request.key);
+    sk.role = Role::Connection(at);
+    for skb in request.packets {
+        if let Role::Connection(at) = &mut sk.role {
+            drive::receive(at, skb, &request.meta);
+        }
+    }
+    drive::drive(&mut sk);
+    Ok(())
 }

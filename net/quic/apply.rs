@@ -13,7 +13,13 @@ use crate::{
         hmac,
         Hash, //
     },
-    socket::State,
+    attached::Attached,
+    errno::errno,
+    settings,
+    socket::{
+        Role,
+        State, //
+    },
     uapi::TransportParam, //
 };
 
@@ -21,31 +27,73 @@ use crate::{
 const TICKET_KEY: usize = 64;
 
 impl State {
-    /// Tells the connection which events are wanted now.
-    pub(crate) fn apply_events(&mut self) {}
-
-    /// Tells the connection its configuration.
-    pub(crate) fn apply_config(&mut self) {}
-
-    /// Tells the connection its own parameters.
-    pub(crate) fn apply_params(&mut self) {}
-
-    /// Tells the connection what the peer announced in an earlier one.
-    pub(crate) fn apply_remembered(&mut self, _params: &TransportParam) -> Result {
-        Ok(())
-    }
-
-    /// The peer's parameters in terms of the user interface; zeroes before they are known.
-    pub(crate) fn peer_params(&self) -> TransportParam {
-        TransportParam {
-            remote: 1,
-            ..self.options.remembered.unwrap_or_default()
+    /// The connection, if there is one.
+    pub(crate) fn attached(&mut self) -> Option<&mut Attached> {
+        match &mut self.role {
+            Role::Connection(at) => Some(at),
+            _ => None,
         }
     }
 
-    /// Sends the client a fresh address validation token.
+    /// Tells the connection which events are wanted now.
+    pub(crate) fn apply_events(&mut self) {
+        let mask = settings::events(self.options.events);
+        if let Some(at) = self.attached() {
+            at.core.events().set_mask(mask);
+        }
+    }
+
+    /// Tells the connection its configuration, as far as that can still change.
+    pub(crate) fn apply_config(&mut self) {
+        let config = self.options.config;
+        if let Some(at) = self.attached() {
+            at.core.set_nodelay(config.stream_data_nodelay != 0);
+            at.core
+                .set_keep_alive(settings::micros(config.keepalive_probe_interval));
+        }
+    }
+
+    /// Tells the connection its own parameters.
+    pub(crate) fn apply_params(&mut self) -> Result {
+        let params = settings::params(&self.options);
+        match self.attached() {
+            Some(at) => at.core.set_local_params(&params).map_err(errno),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells the connection what the peer announced in an earlier one.
+    pub(crate) fn apply_remembered(&mut self, params: &TransportParam) -> Result {
+        let params = settings::from_user(params);
+        let at = self.attached().ok_or(EINVAL)?;
+        at.core.set_remembered_params(&params).map_err(errno)
+    }
+
+    /// The peer's parameters in terms of the user interface.
+    pub(crate) fn peer_params(&mut self) -> TransportParam {
+        let known = self
+            .attached()
+            .map(|at| settings::to_user(at.core.peer_params()));
+        TransportParam {
+            remote: 1,
+            ..known.unwrap_or_default()
+        }
+    }
+
+    /// Gives a client's connection the token to begin with.
+    pub(crate) fn apply_token(&mut self) {
+        let token = core::mem::take(&mut self.options.token);
+        if let Some(at) = self.attached() {
+            // Too late for this connection; it is kept for the next one.
+            let _ = at.core.set_token(&token);
+        }
+        self.options.token = token;
+    }
+
+    /// Sends the client a fresh address validation token. What the user gives is not part of it.
     pub(crate) fn issue_token(&mut self, _bytes: &[u8]) -> Result {
-        Err(EINVAL)
+        let at = self.attached().ok_or(EINVAL)?;
+        at.call(|core, cx| core.issue_token(cx)).map_err(errno)
     }
 
     /// The key of session tickets when the user set none: the same for all connections of a
@@ -53,17 +101,17 @@ impl State {
     pub(crate) fn derived_ticket_key(&self) -> Result<KVec<u8>> {
         let mut key = KVec::from_elem(0, TICKET_KEY, GFP_KERNEL)?;
         let secret = &self.options.token_key;
+        let ip = self.remote.map(|r| r.ip()).ok_or(EPIPE)?;
         for (i, half) in key.chunks_mut(Hash::Sha256.len()).enumerate() {
             // CAST: 0 or 1.
             let label = [i as u8];
-            match self.remote.map(|r| r.ip()) {
-                Some(IpAddr::V4(ip)) => {
+            match ip {
+                IpAddr::V4(ip) => {
                     hmac(Hash::Sha256, secret, &[b"ticket", &label, &ip.octets()], half);
                 }
-                Some(IpAddr::V6(ip)) => {
+                IpAddr::V6(ip) => {
                     hmac(Hash::Sha256, secret, &[b"ticket", &label, &ip.octets()], half);
                 }
-                None => return Err(EPIPE),
             }
         }
         Ok(key)

@@ -27,7 +27,12 @@ pub(crate) fn ioctl(sk: &mut Owned<'_, Quic>, cmd: u32) -> Result<i32> {
     let bytes = match cmd {
         SIOCINQ => raw.rmem(),
         SIOCOUTQ => raw.wmem(),
-        SIOCOUTQNSD => 0,
+        SIOCOUTQNSD => match &sk.role {
+            Role::Connection(at) => {
+                usize::try_from(at.core.streams().unsent_bytes()).unwrap_or(usize::MAX)
+            }
+            _ => 0,
+        },
         _ => return Err(ENOIOCTLCMD),
     };
     Ok(i32::try_from(bytes).unwrap_or(i32::MAX))

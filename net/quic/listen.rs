@@ -24,6 +24,7 @@ use crate::{
         PortKey, //
     },
     poll,
+    requests::Requests,
     socket::{
         Quic,
         Role, //
@@ -33,12 +34,14 @@ use crate::{
 /// What a listening socket keeps.
 pub(crate) struct Listener {
     key: PortKey,
+    /// Clients that wait to be accepted.
+    pub(crate) requests: Requests,
 }
 
 impl Listener {
     /// Whether a request waits to be accepted.
     pub(crate) fn has_pending(&self) -> bool {
-        false
+        !self.requests.is_empty()
     }
 }
 
@@ -96,7 +99,10 @@ fn publish(sk: &mut Owned<'_, Quic>, backlog: u32) -> Result {
     })?;
     rand::fill(&mut sk.options.token_key);
     sk.backlog = backlog;
-    sk.role = Role::Listener(Listener { key });
+    sk.role = Role::Listener(Listener {
+        key,
+        requests: Requests::new(),
+    });
     raw.set_state(inet::LISTEN);
     poll::publish(sk);
     Ok(())

@@ -26,11 +26,24 @@ const WRITABLE: u32 = POLLOUT | POLLWRNORM;
 pub(crate) const CLOSED: u32 = POLLHUP | POLLERR | READABLE | POLLRDHUP | WRITABLE;
 
 /// The poll mask for the state of the socket.
-fn mask(sk: &Held<'_, Quic>) -> u32 {
-    match &sk.role {
+fn mask(sk: &mut Held<'_, Quic>) -> u32 {
+    let raw = sk.sk().raw();
+    let has_space = raw.wmem() < raw.sndbuf();
+    match &mut sk.role {
         Role::Idle => CLOSED,
         Role::Listener(l) if l.has_pending() => READABLE,
         Role::Listener(_) => 0,
+        Role::Connection(at) if !at.is_open() => CLOSED,
+        Role::Connection(at) => {
+            let mut mask = 0;
+            if at.is_readable() {
+                mask |= READABLE;
+            }
+            if has_space && at.core.streams().connection_credit() > 0 {
+                mask |= WRITABLE;
+            }
+            mask
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use kernel::{
 
 use crate::{
     accept,
+    attached::Attached,
     bind,
     close,
     connect,
@@ -77,6 +78,8 @@ pub(crate) enum Role {
     Idle,
     /// Between `listen(2)` and close.
     Listener(Listener),
+    /// From `connect(2)` or `accept(2)` on, also after the connection has ended.
+    Connection(Attached),
 }
 
 /// What the socket lock protects.
@@ -90,6 +93,8 @@ pub(crate) struct State {
     pub(crate) remote: Option<SocketAddr>,
     /// The UDP socket below, once bound.
     pub(crate) tunnel: Option<TunnelRef<Demux>>,
+    /// A second one, for an address that is being left, tried or announced.
+    pub(crate) other_tunnel: Option<TunnelRef<Demux>>,
     /// Limit of pending requests; not 0 makes this a server's socket.
     pub(crate) backlog: u32,
 }
@@ -156,6 +161,7 @@ impl Protocol for Quic {
             local: None,
             remote: None,
             tunnel: None,
+            other_tunnel: None,
             backlog: 0,
         };
         let flags = Flags {
@@ -240,6 +246,6 @@ impl Protocol for Quic {
     }
 
     fn work(sk: &mut Owned<'_, Self>) {
-        close::work(sk);
+        drive::work(sk);
     }
 }

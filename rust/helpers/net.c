@@ -7,8 +7,10 @@
 #include <linux/percpu.h>
 #include <linux/percpu_counter.h>
 #include <linux/siphash.h>
+#include <linux/sched/signal.h>
 #include <linux/skbuff.h>
 #include <linux/sockptr.h>
+#include <linux/swap.h>
 #include <linux/udp.h>
 #include <net/dst.h>
 #include <net/inet_ecn.h>
@@ -262,6 +264,11 @@ void quic_helper_percpu_counter_destroy(struct percpu_counter *c)
 	percpu_counter_destroy(c);
 }
 
+unsigned long quic_helper_free_buffer_pages(void)
+{
+	return nr_free_buffer_pages();
+}
+
 /* Sleeping and waking. */
 
 long quic_helper_sk_wait_once(struct sock *sk, long timeo)
@@ -292,6 +299,11 @@ void quic_helper_sock_poll_wait(struct file *file, struct socket *sock,
 				poll_table *wait)
 {
 	sock_poll_wait(file, sock, wait);
+}
+
+void quic_helper_raise_sigpipe(void)
+{
+	send_sig(SIGPIPE, current, 0);
 }
 
 bool quic_helper_task_signal_pending(void)
@@ -390,6 +402,11 @@ void quic_helper_skb_dst_drop(struct sk_buff *skb)
 unsigned int quic_helper_skb_gso_size(const struct sk_buff *skb)
 {
 	return skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : 0;
+}
+
+void quic_helper_skb_clear_gso(struct sk_buff *skb)
+{
+	skb_gso_reset(skb);
 }
 
 void quic_helper_skb_set_udp_gso(struct sk_buff *skb, unsigned int size,

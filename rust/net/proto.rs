@@ -18,6 +18,7 @@ use core::{
 };
 
 use kernel::{
+    page::PAGE_SIZE,
     error::{
         from_result,
         to_result, //
@@ -104,6 +105,7 @@ impl Registration {
         )?;
         let t = &mut *tables;
         t.accounting.init()?;
+        (t.accounting.mem, t.accounting.rmem, t.accounting.wmem) = default_limits();
         fill::<P>(&mut t.proto4, module, info.name4, &mut t.accounting);
         t.proto4.obj_size = u32_size::<Layout4<P>>();
         fill::<P>(&mut t.proto6, module, info.name6, &mut t.accounting);
@@ -130,14 +132,6 @@ impl Registration {
     /// The limits which sysctls show and change.
     pub(super) fn limits(&self) -> *mut Accounting {
         ptr::from_ref(&self.tables.accounting).cast_mut()
-    }
-
-    /// Sets the limits of memory: pages for all sockets, bytes for the buffers of one.
-    pub fn set_limits(&mut self, mem: [i64; 3], rmem: [i32; 3], wmem: [i32; 3]) {
-        let a = &mut self.tables.accounting;
-        a.mem = mem;
-        a.rmem = rmem;
-        a.wmem = wmem;
     }
 }
 
@@ -241,6 +235,27 @@ impl Drop for Accounting {
         unsafe { bindings::free_percpu(self.per_cpu.cast()) };
     }
 }
+
+/// Limits that go with the size of the machine: pages for all sockets together, bytes for the
+/// buffers of one.
+fn default_limits() -> ([i64; 3], [i32; 3], [i32; 3]) {
+    // SAFETY: no precondition. CAST: a count of pages fits.
+    let pages = unsafe { bindings::free_buffer_pages() } as i64;
+    let pressure = (pages / 8).max(128);
+    let min = pressure / 4 * 3;
+    // A single socket gets at most 1/128 of the limit, and never less than is needed to work.
+    let share = pressure.saturating_mul(PAGE_SIZE as i64) >> 7;
+    let share = i32::try_from(share).unwrap_or(i32::MAX).min(MAX_BUFFER);
+    let page = PAGE_SIZE as i32;
+    (
+        [min, pressure, min.saturating_mul(2)],
+        [page, 1 << 20, share.max(1 << 20)],
+        [page, 16 << 10, share.max(64 << 10)],
+    )
+}
+
+/// Upper bound of the default maximum of a buffer, bytes.
+const MAX_BUFFER: i32 = 4 << 20;
 
 fn u32_size<T>() -> u32 {
     // CAST: the structures have a few kilobytes.

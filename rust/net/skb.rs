@@ -131,6 +131,26 @@ impl SkBuff {
         Ok(())
     }
 
+    /// A copy of the buffer with its headers, whose data is `len` bytes from `at` on: one datagram of
+    /// a batch. Any context.
+    pub fn copy_part(&self, at: usize, len: usize) -> Result<Self> {
+        let end = at.checked_add(len).filter(|end| *end <= self.len());
+        end.ok_or(EINVAL)?;
+        let gfp = bindings::GFP_ATOMIC | bindings::__GFP_NOWARN;
+        // SAFETY: valid by the type invariant.
+        let copy = unsafe { bindings::skb_copy(self.as_ptr(), gfp) };
+        let copy = Self(NonNull::new(copy).ok_or(ENOMEM)?);
+        // CAST: both are parts of the length of a packet.
+        let (at, len) = (at as u32, len as u32);
+        // SAFETY: a copy is linear and has more than `at` bytes.
+        unsafe { bindings::skb_pull(copy.as_ptr(), at) };
+        // SAFETY: as above.
+        unsafe { bindings::skb_trim(copy.as_ptr(), len) };
+        // SAFETY: as above.
+        unsafe { bindings::skb_clear_gso(copy.as_ptr()) };
+        Ok(copy)
+    }
+
     /// Size of the datagrams that are batched in here; `None` if it is a single one.
     pub fn gso_size(&self) -> Option<usize> {
         // SAFETY: valid by the type invariant.

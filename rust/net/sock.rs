@@ -164,6 +164,9 @@ unsafe impl<P: Protocol> AlwaysRefCounted for Sock<P> {
     }
 }
 
+/// The class of a lock taken within another of the same kind, for lockdep.
+const SINGLE_DEPTH_NESTING: i32 = 1;
+
 /// The protocol's part of a socket.
 #[repr(C)]
 pub(super) struct Ext<P: Protocol> {
@@ -247,6 +250,13 @@ impl<P: Protocol> Sock<P> {
     pub fn lock(&self) -> Owned<'_, P> {
         // SAFETY: a valid socket; the callers are in process context by the contract of this type.
         unsafe { bindings::lock_sock(self.as_ptr()) };
+        Owned(Held::new(self))
+    }
+
+    /// Takes the lock of a socket made by this call, while that of its listener is held. Sleeps.
+    pub fn lock_child(&self) -> Owned<'_, P> {
+        // SAFETY: a valid socket; process context as for `lock`.
+        unsafe { bindings::lock_sock_nested(self.as_ptr(), SINGLE_DEPTH_NESTING) };
         Owned(Held::new(self))
     }
 

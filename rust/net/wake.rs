@@ -35,24 +35,33 @@ impl<P: Protocol> Owned<'_, P> {
     pub fn wait<T>(
         &mut self,
         mut timeout: isize,
+        ready: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Result<T> {
+        self.wait_left(&mut timeout, ready)
+    }
+
+    /// As [`Self::wait`], and leaves in `timeout` what is left of it.
+    pub fn wait_left<T>(
+        &mut self,
+        timeout: &mut isize,
         mut ready: impl FnMut(&mut Self) -> Option<T>,
     ) -> Result<T> {
         loop {
             if let Some(value) = ready(self) {
                 return Ok(value);
             }
-            if timeout == 0 {
+            if *timeout == 0 {
                 return Err(EAGAIN);
             }
             // SAFETY: no precondition.
             if unsafe { bindings::task_signal_pending() } {
                 // SAFETY: no precondition.
                 return Err(Error::from_errno(unsafe {
-                    bindings::sock_intr_errno(timeout)
+                    bindings::sock_intr_errno(*timeout)
                 }));
             }
             // SAFETY: the lock is held by this process; it is given up and taken again inside.
-            timeout = unsafe { bindings::sk_wait_once(self.sk().as_ptr(), timeout) };
+            *timeout = unsafe { bindings::sk_wait_once(self.sk().as_ptr(), *timeout) };
         }
     }
 }
@@ -207,6 +216,12 @@ impl<P: Protocol> Held<'_, P> {
             unsafe { bindings::sk_rmem_schedule(sk, n) };
         });
     }
+}
+
+/// Sends `SIGPIPE` to the running process.
+pub fn raise_sigpipe() {
+    // SAFETY: no precondition in process context.
+    unsafe { bindings::raise_sigpipe() };
 }
 
 /// Charges or gives back `delta` bytes. Memory that is in use is charged even beyond the limits:

@@ -10,8 +10,12 @@
 mod close;
 mod config;
 mod event;
+mod info;
 mod names;
 mod params;
+mod paths;
+mod secret;
+mod streams;
 mod tickets;
 
 use kernel::prelude::*;
@@ -38,6 +42,13 @@ pub(crate) fn set(sk: &Sock<Quic>, name: i32, value: &OptIn) -> Result {
     }
     match name {
         QUIC_SOCKOPT_EVENT => event::set(sk, value),
+        QUIC_SOCKOPT_STREAM_RESET => streams::reset(sk, value),
+        QUIC_SOCKOPT_STREAM_STOP_SENDING => streams::stop_sending(sk, value),
+        QUIC_SOCKOPT_CONNECTION_ID => paths::set_ids(sk, value),
+        QUIC_SOCKOPT_CONNECTION_MIGRATION => paths::migrate(sk, value),
+        QUIC_SOCKOPT_KEY_UPDATE => paths::key_update(sk),
+        QUIC_SOCKOPT_CRYPTO_SECRET => secret::set(sk, value),
+        QUIC_SOCKOPT_TRANSPORT_PARAM_EXT => params::set_ext(sk, value),
         QUIC_SOCKOPT_CONNECTION_CLOSE => close::set(sk, value),
         QUIC_SOCKOPT_TRANSPORT_PARAM => params::set(sk, value),
         QUIC_SOCKOPT_CONFIG => config::set(sk, value),
@@ -52,6 +63,10 @@ pub(crate) fn set(sk: &Sock<Quic>, name: i32, value: &OptIn) -> Result {
 pub(crate) fn get(sk: &Sock<Quic>, name: i32, value: &OptOut) -> Result<i32> {
     match name {
         QUIC_SOCKOPT_EVENT => event::get(sk, value),
+        QUIC_SOCKOPT_STREAM_OPEN => streams::open(sk, value),
+        QUIC_SOCKOPT_CONNECTION_ID => paths::get_ids(sk, value),
+        QUIC_SOCKOPT_TRANSPORT_PARAM_EXT => params::get_ext(sk, value),
+        QUIC_SOCKOPT_INFO => info::get(sk, value),
         QUIC_SOCKOPT_CONNECTION_CLOSE => close::get(sk, value),
         QUIC_SOCKOPT_TRANSPORT_PARAM => params::get(sk, value),
         QUIC_SOCKOPT_CONFIG => config::get(sk, value),

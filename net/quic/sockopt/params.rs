@@ -6,7 +6,10 @@
 
 use kernel::prelude::*;
 
+use super::read_all;
 use crate::{
+    drive,
+    errno::errno,
     linux::net::{
         inet,
         sock::Sock,
@@ -45,13 +48,12 @@ pub(super) fn set(sk: &Sock<Quic>, value: &OptIn) -> Result {
         let bytes = usize::try_from(param.max_data.saturating_mul(4)).unwrap_or(usize::MAX);
         sk.set_rcvbuf(bytes);
     }
-    sk.apply_params();
-    Ok(())
+    sk.apply_params()
 }
 
 pub(super) fn get(sk: &Sock<Quic>, value: &OptOut) -> Result {
     let asked = TransportParam::decode(&value.read_array::<{ TransportParam::SIZE }>()?);
-    let sk = sk.lock();
+    let mut sk = sk.lock();
     let param = match asked.remote {
         0 => sk.options.local,
         1 => sk.peer_params(),
@@ -59,4 +61,38 @@ pub(super) fn get(sk: &Sock<Quic>, value: &OptOut) -> Result {
     };
     drop(sk);
     value.write(&param.encode())
+}
+
+/// Longest encoding that is taken, bytes.
+const MAX_EXT: usize = 512;
+
+/// The peer's parameters, as TLS brought them.
+pub(super) fn set_ext(sk: &Sock<Quic>, value: &OptIn) -> Result {
+    if value.len() > MAX_EXT {
+        return Err(EINVAL);
+    }
+    let bytes = read_all(value)?;
+    let mut sk = sk.lock();
+    if sk.sk().raw().state() != inet::SYN_RECV {
+        return Err(EINVAL);
+    }
+    let at = sk.attached().ok_or(EINVAL)?;
+    let result = at
+        .call(|core, cx| core.set_peer_params(cx, &bytes))
+        .map_err(errno);
+    drive::drive(&mut sk);
+    result
+}
+
+/// Own parameters, for TLS to carry.
+pub(super) fn get_ext(sk: &Sock<Quic>, value: &OptOut) -> Result {
+    let mut bytes = [0; MAX_EXT];
+    let mut sk = sk.lock();
+    if sk.sk().raw().state() != inet::SYN_RECV {
+        return Err(EINVAL);
+    }
+    let at = sk.attached().ok_or(EINVAL)?;
+    let len = at.core.encode_params(&mut bytes).map_err(errno)?;
+    drop(sk);
+    value.write_all(bytes.get(..len).unwrap_or_default())
 }

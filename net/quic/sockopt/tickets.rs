@@ -10,12 +10,16 @@ use super::read_all;
 use crate::{
     linux::net::{
         inet,
-        sock::Sock,
+        sock::{
+            Owned,
+            Sock, //
+        },
         sockopt::{
             OptIn,
             OptOut, //
         }, //
     },
+    mem::Vec as CoreVec,
     socket::Quic, //
 };
 
@@ -34,16 +38,21 @@ pub(super) fn set_token(sk: &Sock<Quic>, value: &OptIn) -> Result {
         return Err(EINVAL);
     }
     sk.options.token = bytes;
+    sk.apply_token();
     Ok(())
 }
 
 /// A server's socket is told by the failure, which the handshake library relies on.
 pub(super) fn get_token(sk: &Sock<Quic>, value: &OptOut) -> Result {
-    let sk = sk.lock();
+    let mut sk = sk.lock();
     if sk.is_server() {
         return Err(EINVAL);
     }
-    let token = copy(&sk.options.token)?;
+    let received = sk.attached().map(|at| copy(at.core.token())).transpose()?;
+    let token = match received.filter(|t| !t.is_empty()) {
+        Some(token) => token,
+        None => copy(&sk.options.token)?,
+    };
     drop(sk);
     value.write_all(&token)
 }
@@ -53,24 +62,42 @@ pub(super) fn set_ticket(sk: &Sock<Quic>, value: &OptIn) -> Result {
         return Err(EINVAL);
     }
     let bytes = read_all(value)?;
-    sk.lock().options.ticket = bytes;
+    let mut copy = CoreVec::new();
+    copy.try_extend_from_slice(&bytes).map_err(|_| ENOMEM)?;
+    let mut sk = sk.lock();
+    sk.options.ticket = bytes;
+    if let Some(at) = sk.attached() {
+        at.core.set_session_ticket(copy);
+    }
     Ok(())
 }
 
 pub(super) fn get_ticket(sk: &Sock<Quic>, value: &OptOut) -> Result {
-    let sk = sk.lock();
+    let mut sk = sk.lock();
     match sk.sk().raw().state() {
         inet::LISTEN => return Err(EPIPE),
         inet::CLOSE if sk.is_server() => return Err(EPIPE),
         _ => {}
     }
-    let ticket = if sk.is_server() && sk.options.ticket.is_empty() {
-        sk.derived_ticket_key()?
-    } else {
-        copy(&sk.options.ticket)?
+    let ticket = match sk.is_server() {
+        true if sk.options.ticket.is_empty() => sk.derived_ticket_key()?,
+        true => copy(&sk.options.ticket)?,
+        false => client_ticket(&mut sk)?,
     };
     drop(sk);
     value.write_all(&ticket)
+}
+
+/// What the connection received, or what the user stored.
+fn client_ticket(sk: &mut Owned<'_, Quic>) -> Result<KVec<u8>> {
+    let received = sk
+        .attached()
+        .map(|at| copy(at.core.session_ticket()))
+        .transpose()?;
+    match received.filter(|ticket| !ticket.is_empty()) {
+        Some(ticket) => Ok(ticket),
+        None => copy(&sk.options.ticket),
+    }
 }
 
 fn copy(bytes: &[u8]) -> Result<KVec<u8>> {

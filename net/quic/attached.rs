@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A connection as it hangs on a socket.
+
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+
+use crate::{
+    common::{
+        cx::{
+            Cx,
+            Stats, //
+        },
+        id::ConnectionId,
+        rng::Rng,
+        time::Instant, //
+    },
+    conn::Connection,
+    linux::{
+        net::{
+            route::Route,
+            skb::SkBuff, //
+        },
+        rand,
+        time::monotonic_nanos, //
+    },
+    lookup::InitialKey,
+    mem::Box, //
+};
+
+/// The kernel's random numbers.
+pub(crate) struct KernelRng;
+
+impl Rng for KernelRng {
+    fn fill(&mut self, out: &mut [u8]) {
+        rand::fill(out);
+    }
+}
+
+/// The clock, as the core wants it.
+pub(crate) fn now() -> Instant {
+    Instant::from_nanos(monotonic_nanos())
+}
+
+/// Runs `f` with what the core needs and no connection has.
+pub(crate) fn with_cx<R>(stats: &mut Stats, f: impl FnOnce(&mut Cx<'_>) -> R) -> R {
+    f(&mut Cx {
+        now: now(),
+        rng: &mut KernelRng,
+        stats,
+    })
+}
+
+/// The connection and what the socket keeps beside it.
+pub(crate) struct Attached {
+    pub(crate) core: Box<Connection>,
+    /// Counted since the last time they were added to the namespace's.
+    pub(crate) stats: Stats,
+    /// Counted since the connection began.
+    pub(crate) total: Stats,
+    /// Nothing is to be sent any more.
+    pub(crate) silent: bool,
+    /// The way of the last datagram sent.
+    pub(crate) route: Option<Route>,
+    /// A small buffer that the last attempt to send did not need.
+    pub(crate) spare: Option<SkBuff>,
+    /// Ids in the lookup table.
+    pub(crate) cids: KVec<ConnectionId>,
+    /// The client's first id in the lookup table, on a server.
+    pub(crate) original: Option<InitialKey>,
+    /// The rest of an event of which a part was read.
+    pub(crate) event: Option<Pending>,
+    /// Packets were handed to the core since the last drive.
+    pub(crate) dirty: bool,
+}
+
+/// An event on its way to the user.
+pub(crate) struct Pending {
+    /// Type and payload.
+    pub(crate) bytes: KVec<u8>,
+    /// Bytes already read.
+    pub(crate) read: usize,
+}
+
+impl Attached {
+    /// Hangs a new connection up.
+    pub(crate) fn new(core: Box<Connection>, stats: Stats) -> Self {
+        Self {
+            core,
+            stats,
+            total: Stats::default(),
+            silent: false,
+            route: None,
+            spare: None,
+            cids: KVec::new(),
+            original: None,
+            event: None,
+            dirty: false,
+        }
+    }
+
+    /// Calls the core with what it needs.
+    pub(crate) fn call<R>(&mut self, f: impl FnOnce(&mut Connection, &mut Cx<'_>) -> R) -> R {
+        let Self { core, stats, .. } = self;
+        with_cx(stats, |cx| f(core, cx))
+    }
+
+    /// Whether the connection is neither closing nor closed.
+    pub(crate) fn is_open(&self) -> bool {
+        self.core.state().is_open()
+    }
+
+    /// Whether something waits for `recvmsg`.
+    pub(crate) fn is_readable(&mut self) -> bool {
+        self.event.is_some()
+            || self.core.next_crypto().is_some()
+            || !self.core.events().is_empty()
+            || self.core.streams().next_readable().is_some()
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Event counters, as `/proc/net/quic/snmp` shows them.
+
+#![forbid(unsafe_code)]
+
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
+
+use crate::{
+    common::cx::Stats,
+    linux::net::inet, //
+};
+
+const COUNT: usize = Stats::NAMES.len();
+
+/// Counters that many sockets add to.
+pub(crate) struct Counters {
+    values: [Atomic<u64>; COUNT],
+}
+
+impl Counters {
+    /// All zero.
+    pub(crate) fn new() -> Self {
+        Self {
+            values: [const { Atomic::new(0) }; COUNT],
+        }
+    }
+
+    /// Adds what was counted on the side. Any context.
+    pub(crate) fn add(&self, stats: &Stats) {
+        for (to, from) in self.values.iter().zip(stats.values()) {
+            if from != 0 {
+                to.add(from, Relaxed);
+            }
+        }
+    }
+
+    /// Counts a packet that nobody wanted.
+    pub(crate) fn count_drop(&self) {
+        self.add(&Stats {
+            pkt_rcv_drop: 1,
+            ..Stats::default()
+        });
+    }
+
+    /// Counts a connection coming up or going down.
+    pub(crate) fn on_state(&self, server: bool, old: u8, new: u8) {
+        let mut stats = Stats::default();
+        if new == inet::ESTABLISHED {
+            stats.conn_current_estabs = 1;
+            if server {
+                stats.conn_passive_estabs = 1;
+            } else {
+                stats.conn_active_estabs = 1;
+            }
+        } else if old == inet::ESTABLISHED {
+            // Down by one.
+            stats.conn_current_estabs = u64::MAX;
+        }
+        self.add(&stats);
+    }
+
+    /// Names and present values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let values = self.values.iter().map(|v| v.load(Relaxed));
+        Stats::NAMES.into_iter().zip(values)
+    }
+}

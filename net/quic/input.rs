@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A datagram has found its socket: what the socket does with it.
+
+#![forbid(unsafe_code)]
+
+use crate::{
+    drive,
+    linux::net::{
+        skb::SkBuff,
+        sock::{
+            BhLock,
+            Held,
+            Sock, //
+        }, //
+    },
+    requests,
+    socket::{
+        Quic,
+        Role, //
+    }, //
+};
+
+/// Bytes that may wait for a process that owns the socket, beside what is charged already.
+const BACKLOG: u32 = 4 << 20;
+
+/// Gives a packet to a socket in softirq context, or leaves it to the process that owns it.
+pub(crate) fn deliver(sk: &Sock<Quic>, skb: SkBuff) {
+    match sk.lock_bh() {
+        BhLock::Free(mut bh) => {
+            handle(&mut bh, skb, false);
+            if matches!(bh.role, Role::Connection(_)) {
+                drive::drive(&mut bh);
+            }
+        }
+        BhLock::Busy(busy) => {
+            let charged = u32::try_from(sk.raw().rmem()).unwrap_or(u32::MAX);
+            if let Err(skb) = busy.add_backlog(skb, charged.saturating_add(BACKLOG)) {
+                sk.shared().globals.counters.count_drop();
+                drop(skb);
+            }
+        }
+    }
+}
+
+/// Processes a packet under the lock. A connection is to be driven afterwards.
+pub(crate) fn handle(sk: &mut Held<'_, Quic>, skb: SkBuff, waited: bool) {
+    let meta = skb.udp_meta();
+    match &mut sk.role {
+        Role::Connection(at) => {
+            let count = if waited {
+                &mut at.stats.pkt_rcv_backlogs
+            } else {
+                &mut at.stats.pkt_rcv_fastpaths
+            };
+            *count = count.wrapping_add(1);
+            drive::receive(at, skb, &meta);
+        }
+        Role::Listener(_) => requests::handle(sk, skb, &meta),
+        Role::Idle => sk.sk().shared().globals.counters.count_drop(),
+    }
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests for connections, from their first packet until they are accepted.
+//!
+//! No keys are made here but those that a ClientHello needs to be read; what waits are packets.
+//! The queue is bounded by the backlog, and each request in packets.
+
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+
+use crate::{
+    attached::now,
+    common::{
+        deque::Deque,
+        error::TransportError, //
+    },
+    conn::accept::{
+        FirstPacket,
+        Incoming,
+        Validation, //
+    },
+    input,
+    linux::net::{
+        skb::{
+            SkBuff,
+            UdpMeta, //
+        },
+        sock::Held, //
+    },
+    lookup::InitialKey,
+    packet::token::TokenKey,
+    poll,
+    socket::{
+        Quic,
+        Role, //
+    },
+    stateless, //
+};
+
+/// Packets kept for one request: a ClientHello with post-quantum key shares and 0-RTT data.
+const MAX_PACKETS: usize = 16;
+/// Memory kept for one request, bytes.
+const MAX_BYTES: usize = 64 << 10;
+
+/// A client that asks for a connection.
+pub(crate) struct Request {
+    pub(crate) incoming: Incoming,
+    pub(crate) key: InitialKey,
+    pub(crate) meta: UdpMeta,
+    pub(crate) packets: KVec<SkBuff>,
+    bytes: usize,
+}
+
+/// The requests of a listener, oldest first.
+pub(crate) struct Requests {
+    queue: Deque<Request>,
+}
+
+impl Requests {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            queue: Deque::new(),
+        }
+    }
+
+    /// Whether one waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Takes the oldest one.
+    pub(crate) fn pop(&mut self) -> Option<Request> {
+        self.queue.pop_front()
+    }
+
+    fn find(&mut self, key: &InitialKey) -> Option<&mut Request> {
+        self.queue.iter_mut().find(|r| r.key == *key)
+    }
+}
+
+impl Request {
+    fn push(&mut self, skb: SkBuff) -> Result<(), ()> {
+        let bytes = self.bytes.saturating_add(skb.truesize());
+        if self.packets.len() >= MAX_PACKETS || bytes > MAX_BYTES {
+            return Err(());
+        }
+        self.packets.push(skb, GFP_ATOMIC).map_err(|_| ())?;
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+/// A packet with a long header has come to the listener.
+pub(crate) fn handle(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
+    let globals = sk.sk().shared().globals.clone();
+    let raw = sk.sk().raw();
+    let first = match skb.gso_size() {
+        Some(size) => skb.data().get(..size).unwrap_or_default(),
+        None => skb.data(),
+    };
+    let incoming = match FirstPacket::parse(first) {
+        FirstPacket::Incoming(incoming) => incoming,
+        FirstPacket::UnsupportedVersion(unknown) => {
+            stateless::negotiate(&globals, raw, meta, &unknown);
+            return;
+        }
+        FirstPacket::OtherLong => return follow(sk, skb, meta),
+        FirstPacket::Short | FirstPacket::Drop => {
+            globals.counters.count_drop();
+            return;
+        }
+    };
+    let key = key_of(sk, meta, &incoming);
+    // The connection may have been accepted while this packet waited.
+    if let Some(conn) = globals.tables.by_initial(&key) {
+        input::deliver(&conn, skb);
+        return;
+    }
+    let Role::Listener(listener) = &mut sk.role else {
+        return;
+    };
+    if let Some(request) = listener.requests.find(&key) {
+        if request.push(skb).is_err() {
+            globals.counters.count_drop();
+        }
+        return;
+    }
+    admit(sk, skb, meta, incoming, key);
+}
+
+fn key_of(sk: &Held<'_, Quic>, meta: &UdpMeta, incoming: &Incoming) -> InitialKey {
+    InitialKey {
+        net: sk.sk().raw().net().id(),
+        local: meta.local,
+        remote: meta.remote,
+        cid: incoming.dcid,
+    }
+}
+
+/// A 0-RTT packet belongs to a request, or is too early or too late.
+fn follow(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
+    use crate::{
+        common::id::ConnectionId,
+        connid::LOCAL_LEN,
+        packet::Packet, //
+    };
+    let counters = &sk.sk().shared().globals.counters;
+    let net = sk.sk().raw().net().id();
+    let dcid = Packet::destination(skb.data(), LOCAL_LEN).and_then(ConnectionId::new);
+    let (Some(cid), Role::Listener(listener)) = (dcid, &mut sk.role) else {
+        return;
+    };
+    let key = InitialKey {
+        net,
+        local: meta.local,
+        remote: meta.remote,
+        cid,
+    };
+    let kept = listener.requests.find(&key).map(|r| r.push(skb));
+    if !matches!(kept, Some(Ok(()))) {
+        counters.count_drop();
+    }
+}
+
+/// Decides on a new request.
+fn admit(
+    sk: &mut Held<'_, Quic>,
+    skb: SkBuff,
+    meta: &UdpMeta,
+    mut incoming: Incoming,
+    key: InitialKey,
+) {
+    let globals = sk.sk().shared().globals.clone();
+    let raw = sk.sk().raw();
+    let token_key = TokenKey::new(sk.options.token_key);
+    let validation = incoming.validate(now(), &token_key, skb.data(), meta.remote);
+    let limit = usize::try_from(sk.backlog).unwrap_or(usize::MAX);
+    let wants_retry = sk.options.config.validate_peer_address != 0;
+    let Role::Listener(listener) = &mut sk.role else {
+        return;
+    };
+    match validation {
+        Validation::Valid(_) => {}
+        Validation::InvalidRetry => {
+            let error = TransportError::invalid_token("token not valid");
+            stateless::refuse(raw, meta, &incoming, &error);
+            return;
+        }
+        Validation::NoToken | Validation::Unknown => {
+            // Under load every client has to prove its address first.
+            let loaded = listener.requests.len() > limit / 2;
+            if wants_retry || loaded {
+                stateless::retry(&globals, raw, meta, &incoming, &token_key);
+                return;
+            }
+        }
+    }
+    if listener.requests.len() >= limit {
+        let error = TransportError::connection_refused("too many requests");
+        stateless::refuse(raw, meta, &incoming, &error);
+        return;
+    }
+    let mut request = Request {
+        incoming,
+        key,
+        meta: *meta,
+        packets: KVec::new(),
+        bytes: 0,
+    };
+    if request.push(skb).is_err() || listener.requests.queue.push_back(request).is_err() {
+        globals.counters.count_drop();
+        return;
+    }
+    poll::publish(sk);
+    sk.sk().raw().wake_readers();
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Handshake messages (uapi 5.1).
+
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+
+use crate::{
+    buf::Chunk,
+    common::id::Level,
+    errno::errno,
+    linux::net::{
+        msg::MsgHdr,
+        sock::Owned, //
+    },
+    sendmsg::{
+        space,
+        wait,
+        Call, //
+    },
+    socket::{
+        Quic,
+        Role, //
+    },
+    uapi::level, //
+};
+
+/// The level of handshake messages that the user names so.
+fn level_of(number: u8) -> Result<Level> {
+    match number {
+        level::APP => Ok(Level::App),
+        level::INITIAL => Ok(Level::Initial),
+        level::HANDSHAKE => Ok(Level::Handshake),
+        _ => Err(EINVAL),
+    }
+}
+
+/// Queues one handshake message, or a part of it.
+pub(crate) fn send(
+    sk: &mut Owned<'_, Quic>,
+    msg: &mut MsgHdr<'_>,
+    call: &Call,
+    number: u8,
+) -> Result<usize> {
+    let level = level_of(number)?;
+    if call.len == 0 {
+        return Err(EMSGSIZE);
+    }
+    let mut timeout = call.timeout;
+    let mut done = 0;
+    while done < call.len {
+        match step(sk, msg, call, level, call.len.saturating_sub(done), &mut timeout) {
+            Ok(n) => done = done.saturating_add(n),
+            Err(e) if done == 0 => return Err(e),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
+}
+
+fn step(
+    sk: &mut Owned<'_, Quic>,
+    msg: &mut MsgHdr<'_>,
+    call: &Call,
+    level: Level,
+    left: usize,
+    timeout: &mut isize,
+) -> Result<usize> {
+    if space(sk) == 0 {
+        wait(sk, timeout, |sk| (space(sk) > 0).then_some(Ok(())))?;
+    }
+    let room = space(sk);
+    let chunk = Chunk::try_from_iter(msg.source(), left.min(room))?;
+    let len = chunk.len();
+    let more = call.more() || len < left;
+    let Role::Connection(at) = &mut sk.role else {
+        return Err(EPIPE);
+    };
+    at.core
+        .write_crypto(level, chunk, more)
+        .map_err(|(e, _)| errno(e))?;
+    let charged = at.core.send_truesize();
+    sk.settle_wmem(charged);
+    Ok(len)
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! STREAM_OPEN, STREAM_RESET and STREAM_STOP_SENDING.
+
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+
+use crate::{
+    common::id::StreamId,
+    drive,
+    errno::errno,
+    linux::net::{
+        inet,
+        sock::Sock,
+        sockopt::{
+            OptIn,
+            OptOut, //
+        }, //
+    },
+    send_stream,
+    sendmsg::{
+        is_open,
+        STREAM_FLAGS, //
+    },
+    socket::Quic,
+    uapi::{
+        ErrInfo,
+        StreamInfo,
+        MSG_QUIC_STREAM_DONTWAIT,
+        MSG_QUIC_STREAM_NEW, //
+    },
+};
+
+pub(super) fn open(sk: &Sock<Quic>, value: &OptOut) -> Result {
+    let mut info = StreamInfo::decode(&value.read_array::<{ StreamInfo::SIZE }>()?);
+    let mut sk = sk.lock();
+    if !is_open(&sk) {
+        return Err(EPIPE);
+    }
+    if info.stream_flags & !STREAM_FLAGS != 0 {
+        return Err(EINVAL);
+    }
+    info.stream_flags |= MSG_QUIC_STREAM_NEW;
+    let nonblock = info.stream_flags & MSG_QUIC_STREAM_DONTWAIT != 0;
+    let mut timeout = sk.sk().raw().send_timeout(nonblock);
+    let id = if info.stream_id == -1 {
+        send_stream::open_next(&mut sk, info.stream_flags, &mut timeout)
+    } else {
+        send_stream::find(&mut sk, info.stream_id, info.stream_flags, &mut timeout)
+    };
+    drive::drive(&mut sk);
+    drop(sk);
+    info.stream_id = i64::try_from(id?.raw()).map_err(|_| EINVAL)?;
+    value.write(&info.encode())
+}
+
+/// Runs `f` on an established connection and the stream that `value` names.
+fn with_stream(
+    sk: &Sock<Quic>,
+    value: &OptIn,
+    f: impl FnOnce(&mut crate::stream::Streams, StreamId, u64) -> Result<(), crate::common::error::Error>,
+) -> Result {
+    let info = ErrInfo::decode(&value.read_array::<{ ErrInfo::SIZE }>()?);
+    let id = u64::try_from(info.stream_id)
+        .ok()
+        .and_then(StreamId::from_raw)
+        .ok_or(EINVAL)?;
+    let mut sk = sk.lock();
+    if sk.sk().raw().state() != inet::ESTABLISHED {
+        return Err(EINVAL);
+    }
+    let at = sk.attached().ok_or(EINVAL)?;
+    let code = u64::from(info.errcode);
+    let result = f(at.core.streams_mut(), id, code).map_err(errno);
+    drive::drive(&mut sk);
+    result
+}
+
+pub(super) fn reset(sk: &Sock<Quic>, value: &OptIn) -> Result {
+    with_stream(sk, value, |streams, id, code| streams.reset(id, code))
+}
+
+pub(super) fn stop_sending(sk: &Sock<Quic>, value: &OptIn) -> Result {
+    with_stream(sk, value, |streams, id, code| {
+        streams.stop_sending(id, code)
+    })
+}

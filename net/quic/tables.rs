@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Keeps the lookup tables in step with what the connection issues and retires.
+
+#![forbid(unsafe_code)]
+
+use kernel::prelude::*;
+
+use crate::{
+    attached::Attached,
+    common::id::ConnectionId,
+    conn::CidOp,
+    linux::net::sock::Sock,
+    lookup::CidKey,
+    socket::Quic, //
+};
+
+/// Carries out the pending changes. Any context, socket lock held.
+pub(crate) fn sync(sk: &Sock<Quic>, at: &mut Attached) {
+    while let Some(op) = at.core.poll_cid_op() {
+        match op {
+            CidOp::Add { cid, .. } => add(sk, at, cid),
+            CidOp::Remove { cid } => remove(sk, at, &cid),
+            // Tokens are looked for by the connection that the datagram's address leads to.
+            CidOp::AddReset { .. } | CidOp::RemoveReset { .. } => {}
+        }
+    }
+}
+
+/// A table without memory, or the unlikely collision of random ids, leaves the id unknown: packets
+/// to it are lost, and the peer uses another one.
+fn add(sk: &Sock<Quic>, at: &mut Attached, cid: ConnectionId) {
+    let tables = &sk.shared().globals.tables;
+    if let Some(key) = at.original.filter(|key| key.cid == cid) {
+        let _ = tables.initials.insert(key, sk.to_ref(), |_| true);
+        return;
+    }
+    let key = CidKey {
+        net: sk.raw().net().id(),
+        cid,
+    };
+    if at.cids.reserve(1, GFP_ATOMIC).is_err() {
+        return;
+    }
+    if tables.cids.insert(key, sk.to_ref(), |_| true).is_ok() {
+        let _ = at.cids.push(cid, GFP_ATOMIC);
+    }
+}
+
+fn remove(sk: &Sock<Quic>, at: &mut Attached, cid: &ConnectionId) {
+    let tables = &sk.shared().globals.tables;
+    if let Some(key) = at.original.filter(|key| key.cid == *cid) {
+        at.original = None;
+        drop(tables.initials.remove_if(&key, |other| other.is(sk)));
+        return;
+    }
+    at.cids.retain(|known| known != cid);
+    let key = CidKey {
+        net: sk.raw().net().id(),
+        cid: *cid,
+    };
+    drop(tables.cids.remove_if(&key, |other| other.is(sk)));
+}
+
+/// Takes everything of this connection out of the tables.
+pub(crate) fn clear(sk: &Sock<Quic>, at: &mut Attached) {
+    let tables = &sk.shared().globals.tables;
+    let net = sk.raw().net().id();
+    while let Some(cid) = at.cids.pop() {
+        let key = CidKey { net, cid };
+        drop(tables.cids.remove_if(&key, |other| other.is(sk)));
+    }
+    if let Some(key) = at.original.take() {
+        drop(tables.initials.remove_if(&key, |other| other.is(sk)));
+    }
+}
