@@ -32,7 +32,7 @@ for i in \$(seq 200); do [ -S $INNER/fs.sock ] && break; sleep 0.05; done
 exec qemu-system-x86_64 -machine q35 ${machine[*]} -cpu max -smp $cpus -m ${QUIC_MEMORY:-1536M} \\
   -object memory-backend-memfd,id=mem,size=${QUIC_MEMORY:-1536M},share=on -machine memory-backend=mem \\
   -kernel /usr/lib/modules/$(kernel_release)/vmlinuz \\
-  -append "root=ROOTFS rootfstype=virtiofs rw console=ttyS0 quiet loglevel=4 oops=panic panic=-1 panic_on_warn=0 init=$TOP/scripts/guest/init quic.run=$INNER mitigations=off" \\
+  -append "root=ROOTFS rootfstype=virtiofs rw console=ttyS0 quiet loglevel=4 oops=panic panic=-1 panic_on_warn=0 init=$TOP/scripts/guest/init guest.run=$INNER mitigations=off" \\
   -chardev socket,id=fs,path=$INNER/fs.sock -device vhost-user-fs-pci,chardev=fs,tag=ROOTFS \\
   -chardev stdio,id=out,signal=off -device virtio-serial-pci -device virtconsole,chardev=out \\
   -serial file:$INNER/serial -display none -no-reboot -nic none -device virtio-rng-pci
