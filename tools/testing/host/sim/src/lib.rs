@@ -11,5 +11,11 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod app;
 pub mod net;
+pub mod node;
+pub mod pair;
+pub mod peer;
 pub mod rng;
+pub mod tls;
+pub mod world;
