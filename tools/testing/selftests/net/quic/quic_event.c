@@ -159,7 +159,7 @@ QUIC_TEST_F(event, a_key_update_is_told_to_both)
 	ASSERT_EQ(1, qk_send(self->p.client, 0, NEW, "x", 1, 0));
 	ASSERT_EQ(1, qk_next_event(self->p.server, QUIC_EVENT_KEY_UPDATE, &ev));
 	EXPECT_EQ(1, ev.key_update_phase);
-	ASSERT_EQ(1, qk_send(self->p.server, 0, 0, "y", 1, 0));
+	ASSERT_EQ(1, qk_send(self->p.server, 1, 0, "y", 1, 0));
 	ASSERT_EQ(1, qk_next_event(self->p.client, QUIC_EVENT_KEY_UPDATE, &ev));
 	EXPECT_EQ(1, ev.key_update_phase);
 }

@@ -212,8 +212,10 @@ QUIC_TEST_F(option, bad_pointers_are_faults_in_every_state)
 
 	for (s = 0; s < STATES; s++) {
 		for (i = 0; i < ARRAY_SIZE(set_rows) - 1; i++) {
-			EXPECT_EQ(-EFAULT, qk_set(self->fds[s], set_rows[i].opt, (void *)8,
-						  set_rows[i].len)) {
+			/* No longer than any of the options allows. */
+			socklen_t n = set_rows[i].len < 100 ? set_rows[i].len : 100;
+
+			EXPECT_EQ(-EFAULT, qk_set(self->fds[s], set_rows[i].opt, (void *)8, n)) {
 				TH_LOG("set %s, %s", set_rows[i].what, state_names[s]);
 			}
 		}

@@ -97,9 +97,9 @@ static const struct row rows[] = {
 	{ "skip to a later one", 20, NEW, 1, 1 },
 	{ "the lower ones are open, too", 16, 0, 1, 1 },
 	{ "a skipped one still takes NEW", 12, NEW, 1, 1 },
-	{ "next uni", -1, NEW | UNI, 1, 1 },
-	{ "it is number 2", 2, 0, 1, 1 },
+	{ "-1 is the active stream, which is open", -1, NEW | UNI, 1, -EINVAL },
 	{ "uni by id", 6, NEW, 1, 1 },
+	{ "the lower uni is open, too", 2, 0, 1, 1 },
 };
 
 QUIC_TEST_F(sending, streams_and_lengths_by_table)
@@ -120,6 +120,7 @@ QUIC_TEST_F(sending, streams_and_lengths_by_table)
 QUIC_TEST_F(sending, the_server_opens_its_own_kinds)
 {
 	struct qk_item it;
+	__s64 id = -1;
 	char buf[4];
 
 	EXPECT_EQ(-EINVAL, qk_send(self->p.server, 0, NEW, "x", 1, 0));
@@ -127,7 +128,8 @@ QUIC_TEST_F(sending, the_server_opens_its_own_kinds)
 	EXPECT_EQ(1, qk_send(self->p.server, -1, NEW, "b", 1, 0));
 	ASSERT_EQ(1, qk_next(self->p.client, &it, buf, sizeof(buf)));
 	EXPECT_EQ(QK_SERVER_BIDI(0), it.stream_id);
-	EXPECT_EQ(1, qk_send(self->p.server, -1, NEW | UNI, "u", 1, 0));
+	ASSERT_EQ(0, qk_open(self->p.server, &id, UNI));
+	EXPECT_EQ(1, qk_send(self->p.server, id, 0, "u", 1, 0));
 	ASSERT_EQ(1, qk_next(self->p.client, &it, buf, sizeof(buf)));
 	EXPECT_EQ(QK_SERVER_UNI(0), it.stream_id);
 }
