@@ -243,7 +243,7 @@ impl Controller for Cubic {
     }
 
     fn on_mtu(&mut self, mtu: u64) {
-        // RFC 9002 7.2 #2, #3
+        // RFC 9002 7.2 #2, RFC 9002 7.2 #3
         if self.is_initial {
             self.shape.window = initial_window(mtu);
         }

@@ -80,7 +80,7 @@ impl Controller for NewReno {
             window: self.window,
             ssthresh: self.ssthresh,
         });
-        // RFC 9002 7.3.2 #1, #2
+        // RFC 9002 7.3.2 #1, RFC 9002 7.3.2 #2
         self.ssthresh = (self.window / 2).max(minimum_window(self.mtu));
         self.window = self.ssthresh;
         self.credit = 0;
@@ -101,7 +101,7 @@ impl Controller for NewReno {
     }
 
     fn on_mtu(&mut self, mtu: u64) {
-        // RFC 9002 7.2 #2, #3
+        // RFC 9002 7.2 #2, RFC 9002 7.2 #3
         if self.is_initial {
             self.window = initial_window(mtu);
         }

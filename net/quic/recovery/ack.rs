@@ -32,6 +32,13 @@ const MAX_RANGES: usize = 256;
 /// network reordered are not taken for duplicates. Costs a few bytes a frame, and only after loss.
 const REORDER_SLACK: u64 = 128;
 
+/// An endpoint that only receives asks for an acknowledgement of its ACK frames after this many of
+/// them, RFC 9000 13.2.4, if there are at least [`MANY_RANGES`] that it could then forget.
+const ACKS_WITHOUT_ANSWER: u32 = 16;
+
+/// Ranges in an ACK frame that are worth a PING to get rid of.
+const MANY_RANGES: usize = 8;
+
 /// Largest `max_ack_delay`, exclusive: RFC 9000 18.2.
 const MAX_ACK_DELAY: Duration = Duration::from_millis(1 << 14);
 
@@ -57,6 +64,7 @@ pub struct Frequency {
 
 impl Frequency {
     /// The rules of RFC 9000: an ACK for every other packet, and at once for reordering.
+    /// RFC 9000 13.2.2 #1, RFC 9000 13.2.3 #1
     pub const fn new(max_ack_delay: Duration) -> Self {
         Self {
             eliciting_threshold: 1,
@@ -92,6 +100,8 @@ pub struct AckTracker {
     deadline: Option<Instant>,
     /// Largest Acknowledged of the newest ACK frame sent.
     largest_reported: Option<u64>,
+    /// ACK frames sent since one was acknowledged, or since a PING asked for that.
+    unanswered: u32,
 }
 
 impl AckTracker {
@@ -112,6 +122,7 @@ impl AckTracker {
             is_due: false,
             deadline: None,
             largest_reported: None,
+            unanswered: 0,
         }
     }
 
@@ -154,7 +165,7 @@ impl AckTracker {
             || self.waiting > self.frequency.eliciting_threshold
             || self.is_ce_due(ecn, is_first_ce)
             || self.is_reordered(pn, previous);
-        // RFC 9000 13.2.1 #1, #2
+        // RFC 9000 13.2.1 #1, RFC 9000 13.2.1 #2
         if self.deadline.is_none() {
             self.deadline = Some(now.saturating_add(self.frequency.max_ack_delay));
         }
@@ -195,13 +206,14 @@ impl AckTracker {
         &self.frequency
     }
 
-    /// Whether an ACK frame must be sent now, in a packet of its own if need be. RFC 9000 13.2.1
-    /// #3: it is due only because an ack-eliciting packet arrived since the last one.
+    /// Whether an ACK frame must be sent now, in a packet of its own if need be. It is due only
+    /// because an ack-eliciting packet arrived since the last one: RFC 9000 13.2.1 #3.
     pub fn is_due(&self, now: Instant) -> bool {
         (self.is_due && self.waiting > 0) || self.deadline.is_some_and(|at| at <= now)
     }
 
-    /// Whether an ACK frame belongs into a packet that is sent anyway: RFC 9000 13.2.1 #5, #6.
+    /// Whether an ACK frame belongs into a packet that is sent anyway:
+    /// RFC 9000 13.2.1 #5, RFC 9000 13.2.1 #6.
     pub fn is_useful(&self) -> bool {
         self.waiting > 0
     }
@@ -229,7 +241,7 @@ impl AckTracker {
         (self.ecn != EcnCounts::default()).then_some(self.ecn)
     }
 
-    /// The time since the largest packet arrived: RFC 9000 13.2.5 #1, #3.
+    /// The time since the largest packet arrived: RFC 9000 13.2.5 #1, RFC 9000 13.2.5 #3.
     pub fn ack_delay(&self, now: Instant) -> Duration {
         self.largest.map_or(Duration::ZERO, |(_, at)| now.since(at))
     }
@@ -240,14 +252,27 @@ impl AckTracker {
         self.is_due = false;
         self.deadline = None;
         self.largest_reported = self.largest();
+        self.unanswered = self.unanswered.saturating_add(1);
+    }
+
+    /// Whether the packet with the ACK frame just written should carry a PING if nothing else in
+    /// it is ack-eliciting: the frames have become long, and nothing that the peer acknowledges
+    /// was sent for a while. True at most once in many packets: RFC 9000 13.2.1 #7.
+    pub fn take_ping(&mut self) -> bool {
+        let is_wanted = self.unanswered >= ACKS_WITHOUT_ANSWER && self.ranges.len() >= MANY_RANGES;
+        if is_wanted {
+            self.unanswered = 0;
+        }
+        is_wanted
     }
 
     /// The peer acknowledged a packet with an ACK frame whose Largest Acknowledged was `largest`:
-    /// the ranges up to it need not be sent again. RFC 9000 13.2.3 #2, #4
+    /// the ranges up to it need not be sent again. RFC 9000 13.2.3 #2, RFC 9000 13.2.3 #4
     pub fn on_ack_acked(&mut self, largest: u64) {
-        // RFC 9000 13.2.3 #5, #6: the largest one stays.
+        // RFC 9000 13.2.3 #5, RFC 9000 13.2.3 #6: the largest one stays.
         let keep = self.largest().unwrap_or(0).min(largest);
         let floor = keep.saturating_sub(REORDER_SLACK);
+        self.unanswered = 0;
         if floor > self.floor {
             self.ranges.remove_below(floor);
             self.floor = floor;

@@ -187,7 +187,7 @@ impl EcnPath {
         }
     }
 
-    /// RFC 9000 13.4.2.2 #1, #4
+    /// RFC 9000 13.4.2.2 #1, RFC 9000 13.4.2.2 #4
     fn fail(&mut self) -> EcnVerdict {
         if self.state == EcnState::Failed {
             return EcnVerdict::Quiet;

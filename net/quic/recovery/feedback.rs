@@ -188,7 +188,7 @@ impl Recovery {
         frame: &AckFrame<'_>,
         tally: &Tally,
     ) -> Option<Duration> {
-        // RFC 9002 5.1 #1, #2
+        // RFC 9002 5.1 #1, RFC 9002 5.1 #2
         let newest = tally.newest.filter(|n| n.pn == frame.largest)?;
         // RFC 9000 9.4 #1
         if !tally.eliciting || !newest.is_active {
@@ -208,7 +208,7 @@ impl Recovery {
         }
         let exponent = u32::from(self.ack_delay_exponent.min(20));
         let delay = Duration::from_micros(raw.saturating_mul(1u64.wrapping_shl(exponent)));
-        // RFC 9002 5.3 #1, #4, #5
+        // RFC 9002 5.3 #1, RFC 9002 5.3 #4, RFC 9002 5.3 #5
         if self.is_confirmed {
             delay.min(self.max_ack_delay)
         } else {

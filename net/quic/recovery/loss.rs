@@ -37,7 +37,7 @@ use crate::{
     cong::Signal,
 };
 
-/// `kPacketThreshold`. RFC 9002 6.1.1 #1, #2
+/// `kPacketThreshold`. RFC 9002 6.1.1 #1, RFC 9002 6.1.1 #2
 const PACKET_THRESHOLD: u64 = 3;
 
 /// The packet threshold does not grow beyond this; reordering by more is left to time.
@@ -80,7 +80,7 @@ impl Reordering {
     pub(super) fn delay(&self, rtt: &Rtt) -> Duration {
         let base = rtt.loss_base();
         let extra = base.as_nanos().checked_shr(self.time_shift).unwrap_or(0);
-        // RFC 9002 6.1.2 #2, #5
+        // RFC 9002 6.1.2 #2, RFC 9002 6.1.2 #5
         base.saturating_add(Duration::from_nanos(extra))
             .max(GRANULARITY)
     }
@@ -180,7 +180,7 @@ impl Recovery {
             return;
         };
         let is_counted = packet.in_flight && packet.path == self.path;
-        // RFC 9000 14.4 #1
+        // RFC 9000 14.4 #1, RFC 9002 7.4 #2
         let is_signal = is_counted && !packet.mtu_probe;
         if is_signal && losses.last_sent.is_none() && !self.congestion.is_in_recovery(packet.time) {
             self.episode.begin();
@@ -263,7 +263,7 @@ fn judge(
     let skipped = state.numbers.count_skipped(pn, largest);
     let distance = largest.saturating_sub(pn).saturating_sub(skipped);
     let lost_at = packet.time.saturating_add(delay);
-    // RFC 9002 6.1.1 #1, 6.1.2 #1
+    // RFC 9002 6.1.1 #1, RFC 9002 6.1.2 #1
     if distance >= threshold || lost_at <= now {
         Verdict::Lost
     } else if packet.in_flight {

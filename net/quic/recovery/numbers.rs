@@ -88,7 +88,7 @@ impl Numbers {
 
     /// Packet `pn` was sent.
     pub fn on_sent(&mut self, pn: u64) {
-        // RFC 9000 12.3 #1, #2
+        // RFC 9000 12.3 #1, RFC 9000 12.3 #2
         self.next = self.next.max(pn.saturating_add(1));
     }
 

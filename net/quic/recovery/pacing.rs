@@ -50,7 +50,7 @@ impl Pacer {
     }
 
     /// Sets the rate in bytes per second for datagrams of `mtu` bytes. At any rate a burst is as
-    /// large as the initial window: RFC 9002 7.7 #2, #3.
+    /// large as the initial window: RFC 9002 7.7 #2, RFC 9002 7.7 #3.
     ///
     /// What was sent ahead of its departure keeps its size in bytes, not in time: a window sent at
     /// the rate of the initial RTT would otherwise block a fast path for the rest of that RTT.

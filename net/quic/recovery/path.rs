@@ -36,9 +36,9 @@ use crate::{
 impl Recovery {
     /// The connection moved to another path: congestion control, RTT, ECN and pacing start anew.
     /// Packets carry the path they were sent on, so that those of the old one neither count as in
-    /// flight nor give RTT samples any more: RFC 9000 9.4 #1, #2. `initial_rtt` may come from the
-    /// path's validation (RFC 9002 6.2.2 #3). Not for a change of the port alone, where the caller
-    /// keeps the path's number and everything known about it (RFC 9000 9.4 #3).
+    /// flight nor give RTT samples any more: RFC 9000 9.4 #1, RFC 9000 9.4 #2. `initial_rtt` may
+    /// come from the path's validation (RFC 9002 6.2.2 #3). Not for a change of the port alone,
+    /// where the caller keeps the path's number and everything known about it (RFC 9000 9.4 #3).
     pub fn reset_for_path(&mut self, path: u32, mtu: u16, initial_rtt: Option<Duration>) {
         self.path = path;
         self.mtu = u64::from(mtu);
@@ -59,7 +59,7 @@ impl Recovery {
 
     /// Assumes another RTT as long as there is no sample: one remembered from an earlier
     /// connection (RFC 9002 6.2.2 #1), or seen in a Retry or Version Negotiation exchange
-    /// (RFC 9002 6.3 #1, #2).
+    /// (RFC 9002 6.3 #1, RFC 9002 6.3 #2).
     pub fn set_initial_rtt(&mut self, initial_rtt: Duration) {
         if self.rtt.first_sample().is_none() {
             self.rtt = Rtt::new(initial_rtt);
@@ -94,7 +94,7 @@ impl Recovery {
         self.progress = Some(now);
     }
 
-    /// RFC 9002 6.4 #1, #2
+    /// RFC 9002 6.4 #1, RFC 9002 6.4 #2
     fn remove_all(&mut self, space: Space, sink: Sink<'_>) {
         let path = self.path;
         let mut bytes: u64 = 0;

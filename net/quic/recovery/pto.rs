@@ -42,7 +42,7 @@ pub enum Timeout {
     None,
     /// Packets were declared lost; transmission goes on as usual.
     Loss,
-    /// A probe timeout: RFC 9002 6.2.4 #1, #3.
+    /// A probe timeout: RFC 9002 6.2.4 #1, RFC 9002 6.2.4 #3.
     Probe {
         /// Where ack-eliciting packets must be sent, in spite of window and pacing.
         space: Space,
@@ -108,7 +108,7 @@ impl Recovery {
         if self.is_peer_validated {
             return None;
         }
-        // RFC 9002 6.2.2.1 #3, #4
+        // RFC 9002 6.2.2.1 #3, RFC 9002 6.2.2.1 #4
         let space = if cx.has_handshake_keys {
             Space::Handshake
         } else {

@@ -12,7 +12,7 @@ use crate::common::time::{
     Instant, //
 };
 
-/// RFC 9002 6.2.2: the RTT assumed before the first sample.
+/// RFC 9002 6.2.2 #2: the RTT assumed before the first sample.
 pub const INITIAL_RTT: Duration = Duration::from_millis(333);
 
 /// `kGranularity` of RFC 9002 6.1.2: no recovery timer is shorter than this.
@@ -112,7 +112,8 @@ impl Rtt {
         self.smoothed.max(self.latest)
     }
 
-    /// Persistent congestion was established: the next sample becomes `min_rtt`.
+    /// Persistent congestion was established: the next sample becomes `min_rtt`, which nothing
+    /// else refreshes. RFC 9002 5.2 #5
     pub fn on_persistent_congestion(&mut self) {
         self.refresh_min = true;
     }

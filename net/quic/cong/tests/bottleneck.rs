@@ -81,6 +81,7 @@ fn slow_start_is_not_held_up() {
 
 #[test]
 fn two_flows_share_the_path() {
+    // RFC 9002 7 #1 test
     for algorithm in BOTH {
         for late in [0, 3] {
             let mut second = Flow::new(algorithm, false);
@@ -192,6 +193,7 @@ fn reordering_is_learned_and_does_not_cost_the_rate() {
 
 #[test]
 fn a_blackout_ends_in_a_slow_restart_and_the_path_fills_again() {
+    // RFC 9002 7.5 #1 test: only probes that the window does not hold end it.
     for algorithm in BOTH {
         let mut net = Net::new(path(), vec![Flow::new(algorithm, false)]);
         net.blackout = Some((secs(10), secs(14)));

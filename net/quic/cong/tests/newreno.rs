@@ -55,7 +55,7 @@ fn slow_start_ends_at_the_threshold() {
 
 #[test]
 fn the_window_halves_down_to_two_datagrams() {
-    // RFC 9002 7.3.2 #1 test, 7.3.2 #2 test
+    // RFC 9002 7.3.2 #1 test, RFC 9002 7.3.2 #2 test
     let mut reno = NewReno::new(MTU);
     for expected in [6_000, 3_000, 2_400, 2_400] {
         reno.on_congestion_event(at(1), Signal::Loss);

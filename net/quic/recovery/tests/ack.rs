@@ -48,7 +48,8 @@ pub(super) fn check_rows(name: &str, tracker: &mut AckTracker, rows: &[Row]) {
 
 #[test]
 fn an_acknowledgement_is_due_as_rfc_9000_says() {
-    // RFC 9000 13.2.1 #8 test, 13.2.1 #9 test, 13.2.1 #4 test, 13.2.2 #1 test
+    // RFC 9000 13.2.1 #8 test, RFC 9000 13.2.1 #9 test, RFC 9000 13.2.1 #4 test
+    // RFC 9000 13.2.2 #1 test, RFC 9000 13.2.3 #1 test
     use Ecn::{
         Ce,
         Ect0,
@@ -131,7 +132,7 @@ fn handshake_packets_are_acknowledged_at_once() {
 
 #[test]
 fn the_delay_counts_from_the_first_packet_that_waits() {
-    // RFC 9000 13.2.1 #1 test, 13.2.1 #3 test
+    // RFC 9000 13.2.1 #1 test, RFC 9000 13.2.1 #3 test, RFC 9000 13.2.1 #5 test
     let mut tracker = tracker();
     assert_eq!(tracker.deadline(), None);
     receive(&mut tracker, 0, 100);
@@ -150,7 +151,7 @@ fn the_delay_counts_from_the_first_packet_that_waits() {
 
 #[test]
 fn the_reported_delay_is_that_of_the_largest_packet() {
-    // RFC 9000 13.2.5 #1 test, 13.2.5 #3 test
+    // RFC 9000 13.2.5 #1 test, RFC 9000 13.2.5 #3 test
     let mut tracker = tracker();
     receive(&mut tracker, 5, 100);
     receive(&mut tracker, 3, 150);
@@ -180,7 +181,8 @@ fn marks_are_counted_once_for_each_packet() {
 
 #[test]
 fn acknowledged_ranges_are_forgotten_but_not_received_again() {
-    // RFC 9000 13.2.3 #2 test, 13.2.3 #4 test, 13.2.3 #5 test, 13.2.3 #6 test
+    // RFC 9000 13.2.3 #2 test, RFC 9000 13.2.3 #4 test, RFC 9000 13.2.3 #5 test
+    // RFC 9000 13.2.3 #6 test
     let mut tracker = tracker();
     for pn in (0..1_000).step_by(10) {
         receive(&mut tracker, pn, pn);
@@ -204,6 +206,34 @@ fn acknowledged_ranges_are_forgotten_but_not_received_again() {
     // What the peer cannot know of does no harm.
     tracker.on_ack_acked(u64::MAX);
     assert!(tracker.ranges().contains(990));
+}
+
+#[test]
+fn long_ack_frames_ask_for_an_answer_now_and_then() {
+    // RFC 9000 13.2.1 #7 test
+    let mut tracker = tracker();
+    let mut pings = std::vec::Vec::new();
+    for nth in 0..100u64 {
+        // Every third packet is lost.
+        receive(&mut tracker, nth * 3, nth);
+        receive(&mut tracker, nth * 3 + 1, nth);
+        assert!(tracker.is_due(at(nth)));
+        tracker.on_ack_sent();
+        if tracker.take_ping() {
+            pings.push(nth);
+        }
+        if nth == 70 {
+            tracker.on_ack_acked(nth * 3);
+        }
+    }
+    assert_eq!(pings, [15, 31, 47, 63, 86]);
+    // Without gaps there is nothing to be gained.
+    let mut tracker = AckTracker::new(Space::Data, DELAY);
+    for pn in 0..1_000 {
+        receive(&mut tracker, pn, pn);
+        tracker.on_ack_sent();
+        assert!(!tracker.take_ping());
+    }
 }
 
 #[test]

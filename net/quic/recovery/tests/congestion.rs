@@ -8,7 +8,7 @@ const MTU: u64 = SIZE as u64;
 
 #[test]
 fn the_window_bounds_the_flight() {
-    // RFC 9002 7 #3 test, 7.5 #2 test
+    // RFC 9002 7 #3 test, RFC 9002 7.5 #2 test
     let mut bed = Bed::confirmed();
     for sent in 0..10 {
         assert_eq!(bed.recovery.window(), (10 - sent) * MTU);
@@ -41,7 +41,7 @@ fn entering_recovery_lets_one_packet_go() {
 
 #[test]
 fn a_recovery_period_ends_with_a_packet_sent_after_its_start() {
-    // RFC 9002 7.3.2 #1 test, 7.3.2 #2 test, RFC 9000 13.3 #7 test
+    // RFC 9002 7.3.2 #1 test, RFC 9002 7.3.2 #2 test, RFC 9000 13.3 #7 test
     let mut bed = Bed::confirmed();
     bed.sample(ms(50));
     bed.advance(ms(1));
@@ -114,7 +114,7 @@ fn a_sender_that_waits_for_its_pacing_uses_the_window() {
 
 #[test]
 fn pacing_spreads_a_window_over_the_round_trip() {
-    // RFC 9002 7.7 #1 test, 7.7 #2 test, 7.7 #3 test
+    // RFC 9002 7.7 #1 test, RFC 9002 7.7 #2 test, RFC 9002 7.7 #3 test
     let mut bed = Bed::confirmed();
     bed.sample(ms(100));
     // Grow the window to 10 * 2^4 packets.

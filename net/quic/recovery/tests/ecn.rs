@@ -51,7 +51,7 @@ fn a_path_is_tested_with_ten_packets_and_then_waits() {
 /// Four marked packets are acknowledged with these counts, three more with those.
 #[test]
 fn counts_that_make_no_sense_end_the_marking() {
-    // RFC 9000 13.4.2.2 #1 test, 13.4.2.2 #4 test
+    // RFC 9000 13.4.2.2 #1 test, RFC 9000 13.4.2.2 #4 test
     use EcnState::{
         Capable,
         Failed, //

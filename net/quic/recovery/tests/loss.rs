@@ -7,7 +7,7 @@ use crate::recovery::sent::Kind;
 
 #[test]
 fn three_later_packets_make_one_lost() {
-    // RFC 9002 6.1.1 #1 test, 6.1.1 #2 test
+    // RFC 9002 6.1.1 #1 test, RFC 9002 6.1.1 #2 test, RFC 9002 7.4 #2 test
     for (acked, lost) in [(1, 0), (2, 0), (3, 1), (4, 2), (9, 7)] {
         let mut bed = Bed::confirmed();
         bed.send_many(10);
@@ -35,7 +35,8 @@ fn a_number_left_out_does_not_count_as_a_later_packet() {
 
 #[test]
 fn time_makes_a_packet_lost_and_a_timer_waits_for_it() {
-    // RFC 9002 6.1.2 #1 test, 6.1.2 #3 test, 6.1.2 #4 test, 6.2.1 #6 test
+    // RFC 9002 6.1.2 #1 test, RFC 9002 6.1.2 #3 test, RFC 9002 6.1.2 #4 test
+    // RFC 9002 6.2.1 #6 test
     let mut bed = Bed::confirmed();
     bed.sample(ms(80));
     let sent = bed.now;
@@ -56,7 +57,7 @@ fn time_makes_a_packet_lost_and_a_timer_waits_for_it() {
 
 #[test]
 fn the_time_threshold_is_at_least_the_granularity() {
-    // RFC 9002 6.1.2 #2 test, 6.1.2 #5 test
+    // RFC 9002 6.1.2 #2 test, RFC 9002 6.1.2 #5 test
     let mut bed = Bed::confirmed();
     bed.sample(Duration::from_micros(50));
     let sent = bed.now;

@@ -19,7 +19,7 @@ fn gaps(bed: &mut Bed, count: usize) -> std::vec::Vec<u64> {
 
 #[test]
 fn numbers_ascend_and_are_not_given_out_twice() {
-    // RFC 9000 12.3 #1 test, 12.3 #2 test
+    // RFC 9000 12.3 #1 test, RFC 9000 12.3 #2 test
     let mut bed = Bed::confirmed();
     let pns = bed.send_many(500);
     assert!(pns.windows(2).all(|w| w[0] < w[1] && w[1] - w[0] <= 2));

@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn a_new_path_starts_anew_and_old_packets_do_not_touch_it() {
-    // RFC 9000 9.4 #1 test, 9.4 #2 test
+    // RFC 9000 9.4 #1 test, RFC 9000 9.4 #2 test
     let mut bed = Bed::confirmed();
     bed.sample(ms(40));
     let old = bed.send_many(6);
@@ -63,7 +63,7 @@ fn packets_probing_a_path_count_once_it_becomes_the_active_one() {
 
 #[test]
 fn the_initial_window_follows_the_mtu() {
-    // RFC 9002 7.2 #1 test, 7.2 #2 test, 7.2 #4 test
+    // RFC 9002 7.2 #1 test, RFC 9002 7.2 #2 test, RFC 9002 7.2 #3 test, RFC 9002 7.2 #4 test
     for (mtu, initial) in [
         (1200, 12_000),
         (1472, 14_720),
@@ -73,6 +73,10 @@ fn the_initial_window_follows_the_mtu() {
         let mut bed = Bed::confirmed();
         bed.recovery.on_mtu_changed(mtu);
         assert_eq!(bed.recovery.congestion().window(), initial, "{mtu}");
+        // A smaller size that completes the handshake gives the window of that size.
+        bed.recovery.on_mtu_changed(1250);
+        assert_eq!(bed.recovery.congestion().window(), 12_500, "{mtu}");
+        bed.recovery.on_mtu_changed(mtu);
         assert_eq!(
             crate::cong::minimum_window(u64::from(mtu)),
             2 * u64::from(mtu)

@@ -71,7 +71,8 @@ fn is_persistent(steps: &[Step]) -> bool {
 
 #[test]
 fn it_takes_two_eliciting_losses_far_apart_with_nothing_delivered_between() {
-    // RFC 9002 7.6.1 #1 test, 7.6.2 #1 test, 7.6.2 #3 test, 7.6.2 #5 test
+    // RFC 9002 7.6.1 #1 test, RFC 9002 7.6.2 #1 test, RFC 9002 7.6.2 #3 test
+    // RFC 9002 7.6.2 #5 test
     let rows: &[(&str, bool, &[Step])] = &[
         ("just too short", false, &[Send(1), Send(1 + DURATION)]),
         ("just long enough", true, &[Send(1), Send(2 + DURATION)]),
@@ -127,7 +128,7 @@ fn losses_before_the_first_sample_do_not_count() {
 
 #[test]
 fn min_rtt_starts_anew_afterwards() {
-    // RFC 9002 5.2 #3 test
+    // RFC 9002 5.2 #3 test, RFC 9002 5.2 #5 test
     let mut bed = Bed::confirmed();
     bed.sample(ms(100));
     bed.advance(ms(1));

@@ -17,7 +17,7 @@ fn later(bed: &Bed, span: Duration) -> Option<Instant> {
 
 #[test]
 fn the_period_follows_the_space_and_the_state() {
-    // RFC 9002 6.2.1 #1 test, 6.2.1 #3 test
+    // RFC 9002 6.2.1 #1 test, RFC 9002 6.2.1 #3 test
     let rows = [
         (Space::Initial, false, Some(BASE)),
         (Space::Handshake, false, Some(BASE)),
@@ -49,7 +49,7 @@ fn the_period_follows_the_space_and_the_state() {
 
 #[test]
 fn the_period_doubles_with_each_timeout_and_an_ack_resets_it() {
-    // RFC 9002 6.2.1 #5 test, 6.2 #1 test, 6.2.4 #1 test
+    // RFC 9002 6.2.1 #5 test, RFC 9002 6.2 #1 test, RFC 9002 6.2.4 #1 test
     let mut bed = Bed::confirmed();
     bed.sample(ms(100));
     let period = BASE.saturating_add(ms(25));
@@ -103,7 +103,7 @@ fn the_earlier_of_two_spaces_is_probed() {
 
 #[test]
 fn a_client_probes_with_nothing_in_flight_until_it_is_validated() {
-    // RFC 9002 6.2.2.1 #2 test, 6.2.2.1 #3 test, 6.2.2.1 #4 test
+    // RFC 9002 6.2.2.1 #2 test, RFC 9002 6.2.2.1 #3 test, RFC 9002 6.2.2.1 #4 test
     let mut bed = Bed::new(config(Side::Client));
     assert_eq!(bed.deadline(), None, "nothing was sent at all");
     let pn = bed.send(Space::Initial);
@@ -174,7 +174,7 @@ fn the_initial_rtt_rules_until_there_is_a_sample() {
 
 #[test]
 fn discarded_keys_reset_the_timer_and_the_backoff() {
-    // RFC 9002 6.2.2 #4 test, 6.4 #1 test, 6.4 #2 test
+    // RFC 9002 6.2.2 #4 test, RFC 9002 6.4 #1 test, RFC 9002 6.4 #2 test
     let mut bed = Bed::new(config(Side::Client));
     for _ in 0..3 {
         bed.send(Space::Initial);

@@ -8,7 +8,7 @@ use super::*;
 /// them when calculated by hand.
 #[test]
 fn estimates_follow_the_formulas_of_the_rfc() {
-    // RFC 9002 5.2 #1 test, 5.2 #2 test, 5.3 #6 test
+    // RFC 9002 5.2 #1 test, RFC 9002 5.2 #2 test, RFC 9002 5.3 #6 test
     let rows = [
         // The first sample is taken as it is; the delay is ignored.
         (100_000, 30_000, 100_000, 50_000, 100_000),
@@ -43,7 +43,7 @@ fn estimates_follow_the_formulas_of_the_rfc() {
 
 #[test]
 fn a_sample_needs_the_largest_packet_newly_and_something_eliciting() {
-    // RFC 9002 5.1 #1 test, 5.1 #2 test
+    // RFC 9002 5.1 #1 test, RFC 9002 5.1 #2 test
     let mut bed = Bed::confirmed();
     let quiet = SentPacket {
         ack_eliciting: false,
@@ -76,7 +76,7 @@ fn a_sample_needs_the_largest_packet_newly_and_something_eliciting() {
 /// exponent is 3 and its max_ack_delay is 25 ms.
 #[test]
 fn the_ack_delay_is_limited_only_after_confirmation() {
-    // RFC 9002 5.3 #1 test, 5.3 #3 test, 5.3 #4 test, 5.3 #5 test
+    // RFC 9002 5.3 #1 test, RFC 9002 5.3 #3 test, RFC 9002 5.3 #4 test, RFC 9002 5.3 #5 test
     let rows = [
         (Space::Initial, false, 1_250, ms(0)),
         (Space::Handshake, false, 1_250, ms(10)),
