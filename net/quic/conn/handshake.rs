@@ -25,6 +25,8 @@ pub(super) enum Early {
     Accepted,
     /// The server does not take them.
     Rejected,
+    /// The client has given up waiting for a sign and has sent everything again.
+    Abandoned,
 }
 
 /// The handshake's memory.

@@ -133,8 +133,9 @@ pub struct Connection {
     active_carrier: Option<u64>,
     /// When pacing lets the next packet go, if pacing is what holds it back.
     pacing_release: Option<Instant>,
-    /// When a server forgets its 0-RTT keys.
-    early_keys_until: Option<Instant>,
+    /// When a server forgets its 0-RTT keys, or a client stops waiting for 0-RTT packets to be
+    /// acknowledged.
+    early_until: Option<Instant>,
     /// A datagram was sent.
     has_sent: bool,
     /// A frame of the packet in work found no memory.
@@ -228,7 +229,7 @@ impl Connection {
             events: Events::new(config.events),
             active_carrier: Some(0),
             pacing_release: None,
-            early_keys_until: None,
+            early_until: None,
             has_sent: false,
             refused: false,
             seal_failed: false,

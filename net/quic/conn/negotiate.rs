@@ -279,10 +279,7 @@ impl Connection {
         }
         self.handshake.early = Early::Rejected;
         self.spaces.data.keys.tx = None;
-        let (recovery, mut owners) = self.split();
-        recovery.abandon(Space::Data, cx.now, &mut |_, space, _, packet| {
-            owners.on_lost(space, packet);
-        });
+        self.send_again(cx, Space::Data);
         self.streams.on_0rtt_rejected();
     }
 }

@@ -56,22 +56,18 @@ impl Connection {
     ) -> Result<(), TransportError> {
         let one_rtt = &mut self.spaces.one_rtt;
         one_rtt.on_acked(ack.largest, packet.generation, cx.now)?;
-        let Some(smallest) = outcome.smallest_acked else {
-            return Ok(());
-        };
-        if smallest >= self.handshake.early_end {
-            return Ok(());
-        }
+        let early_end = self.handshake.early_end;
         match self.handshake.early {
             // RFC 9001 4.6.2 #2
-            Early::Rejected => Err(TransportError::protocol_violation(
-                "acknowledgement of rejected 0-RTT",
-            )),
-            Early::Offered => {
+            Early::Rejected if ack.ranges().any(|range| *range.start() < early_end) => Err(
+                TransportError::protocol_violation("acknowledgement of rejected 0-RTT"),
+            ),
+            Early::Offered if outcome.smallest_acked.is_some_and(|pn| pn < early_end) => {
                 self.handshake.early = Early::Accepted;
+                self.early_until = None;
                 self.streams.on_0rtt_accepted()
             }
-            Early::None | Early::Accepted => Ok(()),
+            _ => Ok(()),
         }
     }
 

@@ -51,7 +51,7 @@ impl Connection {
             self.idle.deadline(self.three_pto()),
             self.keep_alive_deadline(),
             self.spaces.one_rtt.deadline(),
-            self.early_keys_until,
+            self.early_until,
             self.mtu_deadline(),
             self.pacing_release,
         ];
@@ -81,8 +81,8 @@ impl Connection {
             self.spaces.data.probes = self.spaces.data.probes.max(1);
         }
         self.spaces.one_rtt.on_timeout(cx.now);
-        if is_due(self.early_keys_until, cx.now) {
-            self.drop_early_keys();
+        if is_due(self.early_until, cx.now) {
+            self.end_early(cx);
         }
         self.handle_loss_timeout(cx);
         if let Err(error) = self.expire_paths(cx) {

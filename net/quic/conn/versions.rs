@@ -128,10 +128,7 @@ impl Connection {
             Err(_) => self.seal_failed = true,
         }
         for space in [Space::Initial, Space::Data] {
-            let (recovery, mut owners) = self.split();
-            recovery.abandon(space, cx.now, &mut |_, space, _, packet| {
-                owners.on_lost(space, packet);
-            });
+            self.send_again(cx, space);
         }
     }
 

@@ -96,6 +96,32 @@ impl Pair {
         })
     }
 
+    /// Adds another client, at the address `192.0.2.1:port`, whose connection begins now.
+    pub fn add_client(&mut self, seed: u64, port: u16, setup: &Setup) -> Rc<RefCell<Client>> {
+        let addr = SocketAddr::from(([192, 0, 2, 1], port));
+        let client = Client::new(self.world.now, seed, addr, server_addr(), setup);
+        let client = Rc::new(RefCell::new(client.expect("a client's connection")));
+        self.world.add(client.clone());
+        client
+    }
+
+    /// What both ends know of themselves, for a failing scenario.
+    pub fn describe(&self) -> String {
+        let client = self.client.borrow();
+        let server = self.server.borrow();
+        let peers = server.peers.iter().chain([&client.peer]);
+        let lines = peers.map(|peer| {
+            format!(
+                "{:?}\n{:?}\n{:?}\n{:?}",
+                peer.connection.info(),
+                peer.connection.close_info(),
+                peer.app,
+                peer.stats
+            )
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// Lets this much time pass.
     pub fn wait(&mut self, span: Duration) {
         self.world.run(span, || false);

@@ -111,6 +111,9 @@ impl Peer {
             return;
         };
         let ecn = Ecn::from_bits(packet.ecn);
+        if std::env::var_os("SIM_TRACE").is_some() {
+            eprintln!("{:>9} us: {} bytes at {}", now.as_nanos() / 1000, packet.bytes.len(), packet.dst);
+        }
         self.with(now, |connection, cx| {
             connection.handle_datagram(cx, path, ecn, &mut datagram);
         });

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Handshakes under every circumstance the network and the peers can make.
+
+use quic_core::aead::Suite;
+use quic_core::common::id::Dir;
+use quic_core::common::time::Duration;
+use quic_core::conn::event::Event;
+use quic_core::conn::State;
+use quic_core::params::TransportParams;
+use quic_sim::net::{
+    Link,
+    Way, //
+};
+use quic_sim::node::Setup;
+use quic_sim::pair::{
+    seeds,
+    Pair, //
+};
+
+fn client() -> Setup {
+    let mut setup = Setup::default();
+    setup.plan.streams = vec![(Dir::Bidi, 5_000)];
+    setup
+}
+
+fn server() -> Setup {
+    let mut setup = Setup::default();
+    setup.plan.reply = Some(5_000);
+    setup
+}
+
+fn version(mut setup: Setup, version: u32) -> Setup {
+    setup.config.version = version;
+    setup
+}
+
+const V1: u32 = 1;
+const V2: u32 = 0x6b33_43cf;
+
+// RFC 9001 4.1.2 #1 test
+// RFC 9001 4.9.2 #1 test
+#[test]
+fn the_handshake_takes_one_round_trip_for_the_client_and_is_confirmed_in_two() {
+    let mut pair = Pair::new(1, Link::lossy(50, 0), &client(), server());
+    let start = pair.world.now;
+    assert!(pair.connect(10));
+    let taken = pair.world.now.since(start);
+    assert!(taken <= Duration::from_millis(205), "{taken:?}");
+}
+
+#[test]
+fn every_cipher_suite_carries_a_connection() {
+    for suite in [
+        Suite::Aes128Gcm,
+        Suite::Aes256Gcm,
+        Suite::Aes128Ccm,
+        Suite::ChaCha20Poly1305,
+    ] {
+        let (mut client, mut server) = (client(), server());
+        client.shape.suite = suite;
+        server.shape.suite = suite;
+        let mut pair = Pair::new(2, Link::default(), &client, server);
+        assert!(pair.transfer(10, 1, 1), "{suite:?}");
+    }
+}
+
+#[test]
+fn a_client_hello_of_several_packets_and_a_long_certificate_cross_a_lossy_network() {
+    seeds(200, |seed| {
+        let (mut client, mut server) = (client(), server());
+        client.shape.hello = 3_000;
+        server.shape.certificate = 9_000;
+        let mut pair = Pair::new(seed, Link::lossy(30, 100_000), &client, server);
+        assert!(pair.transfer(120, 1, 1));
+    });
+}
+
+#[test]
+fn thirty_percent_loss_delays_a_handshake_but_does_not_prevent_it() {
+    seeds(200, |seed| {
+        let mut pair = Pair::new(seed, Link::lossy(10, 300_000), &client(), server());
+        assert!(pair.transfer(300, 1, 1));
+    });
+}
+
+// RFC 9000 8.1.2 #1 test
+// RFC 9000 17.2.5.3 #1 test
+#[test]
+fn a_retry_is_followed_over_a_lossy_network() {
+    seeds(100, |seed| {
+        let mut server = server();
+        server.retry = true;
+        let mut pair = Pair::new(seed, Link::lossy(10, 100_000), &client(), server);
+        assert!(pair.transfer(120, 1, 1));
+        assert_eq!(pair.client.borrow().peer.stats.retry_in, 1);
+    });
+}
+
+// RFC 9000 6.2 #1 test
+#[test]
+fn an_unknown_version_is_negotiated() {
+    seeds(50, |seed| {
+        let client = version(client(), 123);
+        let mut pair = Pair::new(seed, Link::lossy(10, 50_000), &client, server());
+        assert!(pair.transfer(60, 1, 1));
+        let client = pair.client.borrow();
+        assert_eq!(client.peer.stats.version_negotiation_in, 1);
+        assert_eq!(client.peer.connection.version(), V1);
+    });
+}
+
+#[test]
+fn an_unknown_version_a_retry_and_a_compatible_change_go_together() {
+    let client = version(client(), 123);
+    let mut server = version(server(), V2);
+    server.retry = true;
+    let mut pair = Pair::new(3, Link::default(), &client, server);
+    assert!(pair.transfer(60, 1, 1));
+    let client = pair.client.borrow();
+    let negotiated = client.peer.stats.version_negotiation_in;
+    assert_eq!((negotiated, client.peer.stats.retry_in), (1, 1));
+    assert_eq!(client.peer.connection.version(), V2);
+}
+
+#[test]
+fn compatible_version_negotiation_ends_in_the_version_the_server_prefers() {
+    for (ours, theirs, expected) in [
+        (0, 0, V1),
+        (V1, V2, V2),
+        (V2, V1, V1),
+        (V2, 0, V2),
+        (V2, V2, V2),
+    ] {
+        seeds(30, |seed| {
+            let client = version(client(), ours);
+            let server = version(server(), theirs);
+            let mut pair = Pair::new(seed, Link::lossy(10, 100_000), &client, server);
+            assert!(pair.transfer(60, 1, 1));
+            let version = pair.client.borrow().peer.connection.version();
+            assert_eq!(version, expected, "{ours:x} {theirs:x}");
+            let server = pair.server.borrow();
+            assert_eq!(server.peers[0].connection.version(), expected);
+        });
+    }
+}
+
+#[test]
+fn without_compatible_versions_the_clients_choice_stays() {
+    let (mut client, mut server) = (version(client(), V1), version(server(), V2));
+    client.config.compatible_versions = false;
+    let mut pair = Pair::new(4, Link::default(), &client, server.clone());
+    assert!(pair.transfer(10, 1, 1));
+    assert_eq!(pair.client.borrow().peer.connection.version(), V1);
+    client.config.compatible_versions = true;
+    server.config.compatible_versions = false;
+    let mut pair = Pair::new(4, Link::default(), &client, server);
+    assert!(pair.transfer(10, 1, 1));
+    assert_eq!(pair.client.borrow().peer.connection.version(), V1);
+}
+
+/// A client that remembers the server's parameters and sends 0-RTT.
+fn resuming(accept: bool, remembered: TransportParams) -> (Setup, Setup) {
+    let (mut client, mut server) = (client(), server());
+    client.plan.early = true;
+    client.shape.early = true;
+    server.shape.early = true;
+    server.shape.accept_early = accept;
+    client.remembered = Some(remembered);
+    (client, server)
+}
+
+#[test]
+fn early_data_arrives_with_the_first_flight() {
+    let (client, server) = resuming(true, quic_sim::node::params());
+    let mut pair = Pair::new(5, Link::lossy(100, 0), &client, server);
+    pair.wait(Duration::from_millis(105));
+    // Half a round trip has passed.
+    let early = pair.server.borrow().peers[0].app.bytes();
+    assert!(early > 500, "{early} bytes");
+    assert!(pair.transfer(10, 1, 1));
+}
+
+#[test]
+fn early_data_arrives_whether_it_is_accepted_or_not() {
+    for accept in [true, false] {
+        seeds(100, |seed| {
+            let (mut client, server) = resuming(accept, quic_sim::node::params());
+            client.plan.streams = (0..5).map(|n| (Dir::Bidi, 100 + n * 4_000)).collect();
+            let mut pair = Pair::new(seed, Link::lossy(20, 80_000), &client, server);
+            assert!(pair.transfer(120, 5, 5), "{accept}: {}", pair.describe());
+        });
+    }
+}
+
+// RFC 9000 7.4.1 #3 test
+#[test]
+fn a_server_that_lowers_its_limits_and_rejects_early_data_gets_everything_later() {
+    let remembered = TransportParams {
+        initial_max_data: 1 << 30,
+        initial_max_stream_data_bidi_remote: 1 << 30,
+        ..quic_sim::node::params()
+    };
+    let (mut client, mut server) = resuming(false, remembered);
+    client.plan.streams = vec![(Dir::Bidi, 300_000)];
+    server.params.initial_max_data = 20_000;
+    server.params.initial_max_stream_data_bidi_remote = 10_000;
+    let mut pair = Pair::new(6, Link::lossy(20, 0), &client, server);
+    assert!(pair.transfer(60, 1, 1));
+}
+
+#[test]
+fn early_data_survives_a_retry_and_a_version_negotiation() {
+    for version in [0, 123] {
+        let (mut client, mut server) = resuming(true, quic_sim::node::params());
+        client.config.version = version;
+        server.retry = true;
+        let mut pair = Pair::new(7, Link::lossy(20, 0), &client, server);
+        assert!(pair.transfer(60, 1, 1), "version {version}");
+    }
+}
+
+#[test]
+fn a_token_of_an_earlier_connection_saves_the_retry() {
+    let mut server = server();
+    server.retry = true;
+    let mut pair = Pair::new(8, Link::default(), &client(), server);
+    assert!(pair.transfer(10, 1, 1));
+    pair.wait(Duration::from_secs(1));
+    let token = pair.client.borrow().peer.connection.token().to_vec();
+    assert!(!token.is_empty());
+    let is_told = |event: &Event| matches!(event, Event::NewToken(told) if **told == *token);
+    assert!(pair.client.borrow().peer.events.iter().any(is_told));
+    let mut second = client();
+    second.token = token;
+    let second = pair.add_client(9, 2222, &second);
+    pair.wait(Duration::from_secs(1));
+    let second = second.borrow();
+    assert_eq!(second.peer.app.complete(), 1);
+    assert_eq!(second.peer.stats.retry_in, 0);
+    assert_eq!(pair.server.borrow().stats.retry_out, 1);
+}
+
+#[test]
+fn the_client_gets_the_session_ticket() {
+    let mut pair = Pair::new(10, Link::default(), &client(), server());
+    assert!(pair.connect(10));
+    pair.wait(Duration::from_secs(1));
+    let client = pair.client.borrow();
+    assert_eq!(client.peer.connection.session_ticket().len(), 104);
+    let is_ticket = |event: &Event| matches!(event, Event::NewSessionTicket(_));
+    assert_eq!(client.peer.events.iter().filter(|e| is_ticket(e)).count(), 1);
+}
+
+// RFC 9000 8.1 #2 test
+#[test]
+fn a_server_sends_three_times_what_an_unvalidated_client_sent() {
+    let mut server = server();
+    server.shape.certificate = 50_000;
+    let mut pair = Pair::new(11, Link::default(), &client(), server);
+    // The client's answers never arrive; its first packet did.
+    pair.wait(Duration::from_millis(9));
+    let arrived = pair.world.net.counts(Way::Up).bytes;
+    pair.world.net.link(Way::Up).blackhole = true;
+    pair.wait(Duration::from_secs(20));
+    let sent = pair.world.net.counts(Way::Down).bytes;
+    assert_eq!(arrived, 1200);
+    assert!(sent > 2400 && sent <= 3 * arrived, "{sent}");
+}
+
+#[test]
+fn a_handshake_without_an_answer_ends_by_the_idle_timeout() {
+    let mut pair = Pair::new(12, Link::default(), &client(), server());
+    pair.world.net.link(Way::Up).blackhole = true;
+    pair.wait(Duration::from_secs(40));
+    assert_eq!(pair.client.borrow().peer.state(), State::Closed);
+    assert_eq!(pair.client.borrow().peer.stats.idle_timeout, 1);
+}
