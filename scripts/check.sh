@@ -17,7 +17,7 @@ wanted() {
 	return 1
 }
 run() { if wanted "$1"; then check "$@"; fi; }
-cargo_in() { local dir=$1; shift; in_root -w "$TOP/$dir" cargo "$@" --locked; }
+cargo_in() { local dir=$1 verb=$2; shift 2; in_root -w "$TOP/$dir" cargo "$verb" --locked "$@"; }
 
 run style 'style: rustfmt, shellcheck, checkpatch, the house rules' "$TOP/scripts/style.sh"
 run module 'module: quic.ko, panic calls under the ceiling' make -C "$TOP" --no-print-directory modules

@@ -65,6 +65,18 @@ make_sources() {
 	stage_done
 }
 
+# Certificate authorities that were added on this machine (a proxy's, a mirror's) hold in the root too.
+trust_authorities() {
+	local own=/usr/local/share/ca-certificates print
+	print=$(cat "$own"/*.crt 2>/dev/null | sha256sum)
+	stage authorities "$print" "Trusting the certificate authorities of this machine" || return 0
+	mkdir -p "$ROOT$own"
+	rm -f "$ROOT$own"/*.crt
+	cp "$own"/*.crt "$ROOT$own/" 2>/dev/null || true
+	run_logged authorities "Look at the certificates in $own" in_root update-ca-certificates --fresh
+	stage_done
+}
+
 install_toolchain() {
 	stage toolchain "$(printf '%s' "$TOOLCHAIN $GUEST_TOOLS" | sha256sum)" \
 		"Installing the toolchain and the guest's tools in the root folder (about 80 s)" || return 0
@@ -141,6 +153,7 @@ main() {
 	flock -n 9 || { note "another set-up is running: waiting for it"; flock 9; }
 	host_packages
 	make_root
+	trust_authorities
 	make_sources
 	install_toolchain
 	install_kernel
