@@ -129,7 +129,7 @@ impl Cubic {
         } else {
             let ahead = elapsed.saturating_add(ack.smoothed_rtt);
             let limit = window.saturating_add(window / 2);
-            let target = self.curve(&epoch, ahead).clamp(window, limit);
+            let target = self.curve(&epoch, ahead).max(window).min(limit);
             self.grow_towards(target, ack.growth);
         }
         self.shape.epoch = Some(epoch);

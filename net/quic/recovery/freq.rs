@@ -74,7 +74,7 @@ impl AckFrequency {
         let threshold = (packets / ACKS_PER_WINDOW).clamp(1, MAX_THRESHOLD);
         // Not more than a round trip, and never less than the peer is able to keep.
         let quarter = Duration::from_nanos(rtt.as_nanos() >> 2);
-        let delay = quarter.clamp(self.min_ack_delay, MAX_DELAY.max(self.min_ack_delay));
+        let delay = quarter.min(MAX_DELAY).max(self.min_ack_delay);
         let is_changed = self.is_lost
             || is_far(threshold, self.wanted_threshold())
             || is_far(delay.as_micros(), self.wanted_delay().as_micros());
