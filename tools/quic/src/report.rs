@@ -78,13 +78,25 @@ impl ConnectionReport {
         }
     }
 
-    /// Lines for people, each indented.
-    pub fn lines(&self) -> Vec<String> {
-        let verified = if self.verified {
-            ""
-        } else {
-            ", peer not verified"
+    /// Lines of a client for people, each indented. They warn of a server that was not verified.
+    pub fn client_lines(&self) -> Vec<String> {
+        let warning = match self.verified {
+            true => "",
+            false => ", SERVER NOT VERIFIED",
         };
+        self.lines(warning)
+    }
+
+    /// Lines of a server for people, each indented.
+    pub fn server_lines(&self) -> Vec<String> {
+        let verified = match self.verified {
+            true => ", client verified",
+            false => "",
+        };
+        self.lines(verified)
+    }
+
+    fn lines(&self, verified: &str) -> Vec<String> {
         let mut lines = vec![format!(
             "  {} with {}{verified}, handshake in {:.1} ms",
             self.version, self.cipher, self.handshake_ms
@@ -268,8 +280,8 @@ mod tests {
         let value = serde_json::to_value(&result).unwrap();
         assert_eq!(value.get("packets_lost"), None);
         assert_eq!(
-            result.connection.lines(),
-            ["  QUICv1 with AES-128-GCM, peer not verified, handshake in 1.5 ms"]
+            result.connection.client_lines(),
+            ["  QUICv1 with AES-128-GCM, SERVER NOT VERIFIED, handshake in 1.5 ms"]
         );
     }
 }

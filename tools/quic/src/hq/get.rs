@@ -173,7 +173,7 @@ fn lines(report: &Report, time: Duration) -> Vec<String> {
         "fetched {}",
         report::total(report.files.len(), report.bytes, time)
     ));
-    lines.extend(report.connection.lines());
+    lines.extend(report.connection.client_lines());
     lines
 }
 

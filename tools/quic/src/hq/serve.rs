@@ -146,7 +146,7 @@ fn serve_client(conn: &Connection, root: &Path, output: Output) {
     let connection = ConnectionReport::of(conn);
     let end = end.to_string();
     let mut lines = vec![format!("client {} has gone: {end}", connection.peer)];
-    lines.extend(connection.lines());
+    lines.extend(connection.server_lines());
     output.note(&Event::Client { connection, end }, &lines.join("\n"));
 }
 

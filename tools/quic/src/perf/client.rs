@@ -116,7 +116,7 @@ impl Throughput {
             "{direction:<11} {rate}, {bytes} in {}",
             human::duration(time)
         )];
-        lines.extend(self.connection.lines());
+        lines.extend(self.connection.client_lines());
         lines
     }
 }
@@ -264,7 +264,7 @@ fn latency(client: &Client, args: &Perf, output: Output) -> Result<()> {
         format!("latency     {per_second:.1} requests/s of {request} and {answer} bytes"),
         format!("  {}", times.line()),
     ];
-    lines.extend(connection.lines());
+    lines.extend(connection.client_lines());
     let result = Measurement::Latency {
         request,
         answer,
@@ -295,8 +295,8 @@ fn handshakes(client: &Client, args: &Perf, output: Output) -> Result<()> {
     let per_second = times.count as f64 / seconds;
     let lines = [
         format!(
-            "handshakes  {per_second:.1}/s, {} clients at a time",
-            args.parallel
+            "handshakes  {per_second:.1}/s, {} at a time",
+            human::count(usize::from(args.parallel), "client")
         ),
         format!("  {}", times.line()),
     ];

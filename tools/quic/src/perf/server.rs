@@ -68,6 +68,8 @@ pub fn run(args: &Perf, output: Output) -> Result<()> {
             let peer = incoming.peer_addr();
             match incoming.handshake() {
                 Ok(conn) => serve(&conn, output),
+                // A client that measures handshakes may be gone before this side is done.
+                Err(Error::Closed(_)) => {}
                 Err(err) => output.error(&Failure::from(err).during(format!("client {peer}"))),
             }
         });
@@ -92,7 +94,7 @@ fn serve(conn: &Connection, output: Output) {
     if streams > 0 {
         let connection = ConnectionReport::of(conn);
         let mut lines = vec![format!("client {}, {streams} streams", connection.peer)];
-        lines.extend(connection.lines());
+        lines.extend(connection.server_lines());
         let event = Event::Client {
             streams,
             connection,

@@ -2,8 +2,7 @@
 //! `quic recv`.
 
 use std::{
-    fs,
-    thread,
+    fs, thread,
     time::{
         Duration,
         Instant, //
@@ -146,7 +145,7 @@ fn receive_from(conn: &Connection, store: &Store, output: Output) {
     };
     let connection = ConnectionReport::of(conn);
     let mut lines = vec![format!("sender {} has gone: {end}", connection.peer)];
-    lines.extend(connection.lines());
+    lines.extend(connection.server_lines());
     output.note(&Event::Sender { connection, end }, &lines.join("\n"));
 }
 

@@ -121,7 +121,7 @@ pub fn run(args: &Send, output: Output) -> Result<()> {
         "sent {}",
         report::total(report.files.len(), report.bytes, time)
     ));
-    lines.extend(report.connection.lines());
+    lines.extend(report.connection.client_lines());
     output.result(&report, &lines);
     // Every file was confirmed; how the connection ended matters no more, except to the curious.
     if let (Err(err), false) = (closed, output.quiet) {
