@@ -125,7 +125,13 @@ fn drive(
     loop {
         match machine.next() {
             Step::Done => return Ok(()),
-            Step::Send { level, bytes, more } => send_all(wire, level, &bytes, more, deadline)?,
+            Step::Send { level, bytes, more } => {
+                let sent = send_all(wire, level, &bytes, more, deadline);
+                // Only a ticket, of which a client that has closed already has no use.
+                if level != Level::App {
+                    sent?;
+                }
+            }
             Step::Receive => {
                 let received = receive(wire, &mut buf, deadline)?;
                 let bytes = buf.get(..received.len).unwrap_or_default();
@@ -270,7 +276,11 @@ impl Kernel for Socket {
     }
 
     fn close_reason(&self) -> Option<CloseReason> {
-        Socket::close_reason(self).ok()
+        if self.has_ended() {
+            Socket::close_reason(self).ok()
+        } else {
+            None
+        }
     }
 }
 

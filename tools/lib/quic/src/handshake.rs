@@ -262,7 +262,11 @@ impl Answers {
                 .ok_or(Failure::UnknownCipher)?;
             self.kernel
                 .set_secret(&value)
-                .map_err(|err| Failure::Kernel("installing a packet key", err))?;
+                .map_err(|err| match self.kernel.close_reason() {
+                    // The peer has given up meanwhile.
+                    Some(reason) => Failure::Ended(reason),
+                    None => Failure::Kernel("installing a packet key", err),
+                })?;
         }
         if level == Level::App && read.is_some() {
             self.lock().has_keys = true;

@@ -245,6 +245,11 @@ impl Socket {
         })
     }
 
+    /// Whether the connection has ended, so that [`Self::close_reason`] is of the end.
+    pub(crate) fn has_ended(&self) -> bool {
+        sock::is_hung_up(self.as_fd())
+    }
+
     /// Starts a key update.
     pub(crate) fn update_keys(&self) -> io::Result<()> {
         self.set(opt::KEY_UPDATE, &[])

@@ -64,6 +64,8 @@ struct PinnedStep {
     iov: libc::iovec,
     control: Control,
     data: Vec<u8>,
+    /// Only a ticket is being sent, of which a client that has closed already has no use.
+    is_ticket: bool,
 }
 
 #[repr(C, align(8))]
@@ -149,8 +151,10 @@ impl Context {
         // SAFETY: as in `next`.
         let step = unsafe { &mut *self.step };
         let retval = step.public.retval;
+        let again = ssize_t::try_from(-libc::EAGAIN).unwrap_or(-1);
         let len = match usize::try_from(retval) {
             Ok(len) => len,
+            Err(_) if step.is_ticket && retval != again => return Ok(Progress::Next),
             Err(_) => {
                 let errno = c_int::try_from(retval.unsigned_abs()).unwrap_or(libc::EIO);
                 return self.failed(errno);
@@ -207,17 +211,20 @@ impl PinnedStep {
             },
             control: Control([0; CONTROL_LEN]),
             data: Vec::new(),
+            is_ticket: false,
         }
     }
 
     fn send(&mut self, level: Level, bytes: Vec<u8>, more: bool) {
         self.data = bytes;
+        self.is_ticket = level == Level::App;
         self.control = Control(sock::handshake_control(level as u8));
         let more = if more { libc::MSG_MORE } else { 0 };
         self.point(OP_SENDMSG, libc::MSG_NOSIGNAL | more);
     }
 
     fn receive(&mut self) {
+        self.is_ticket = false;
         self.data.clear();
         self.data.resize(MESSAGE_LEN, 0);
         self.control = Control([0; CONTROL_LEN]);

@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     Kernel(&'static str, io::Error),
     /// The socket refused the peer's transport parameters, and closed if it says how.
     PeerParams(Option<CloseReason>, io::Error),
+    /// The connection has ended.
+    Ended(CloseReason),
     /// The peer sent no transport parameters.
     NoTransportParams,
     /// No application protocol was agreed on.
@@ -43,6 +45,7 @@ impl Failure {
         };
         match self {
             Failure::Kernel(what, err) => Error::Io(what, err),
+            Failure::Ended(reason) => ended(reason),
             Failure::PeerParams(Some(reason), _) => Error::Closed(reason),
             Failure::PeerParams(None, err) => Error::Io("taking the peer's parameters", err),
             Failure::NoTransportParams => tls(

@@ -197,6 +197,18 @@ pub(crate) fn wait_writable(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> io
     wait(fd, libc::POLLOUT, timeout)
 }
 
+/// Whether the connection has ended.
+pub(crate) fn is_hung_up(fd: BorrowedFd<'_>) -> bool {
+    let mut poll = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: `poll` is one valid element and outlives the call, which does not wait.
+    let count = unsafe { libc::poll(&mut poll, 1, 0) };
+    count > 0 && poll.revents & libc::POLLHUP != 0
+}
+
 fn wait(fd: BorrowedFd<'_>, events: i16, timeout: Option<Duration>) -> io::Result<bool> {
     let mut poll = libc::pollfd {
         fd: fd.as_raw_fd(),
