@@ -119,24 +119,42 @@ references()
 }
 
 # The last namespace goes away asynchronously: wait for the count, not for time.
-module_unloads()
+released()
 {
 	tries=0
-	while [ "$(references)" != 0 ] && [ $tries -lt 600 ]; do
+	while [ "$(references)" -gt "$1" ] && [ $tries -lt 600 ]; do
 		sleep 0.1
 		tries=$((tries + 1))
 	done
+	[ "$(references)" -le "$1" ]
+}
+
+# Whether a program left something that holds the module.  The first one loads it.
+leaves_nothing()
+{
+	[ -n "$(references)" ] || return
+	if released "${1:-0}"; then
+		result ok "$program: leaves no reference to the module"
+	else
+		result "not ok" "$program: leaves $(references) references to the module"
+	fi
+}
+
+module_unloads()
+{
 	before=$(kernel_warnings)
 	if rmmod quic && [ "$(kernel_warnings)" -eq "$before" ]; then
 		result ok "the module unloads"
 	else
-		result "not ok" "the module unloads: $(references) references are left"
+		result "not ok" "the module unloads"
 	fi
 }
 
 echo "TAP version 13"
 for program in $programs; do
+	held=$(references)
 	run_one "$program"
+	leaves_nothing "$held"
 done
 [ $check_module -eq 1 ] && module_unloads
 echo "1..$number"
