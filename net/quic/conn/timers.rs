@@ -110,6 +110,11 @@ impl Connection {
 
     /// Asks for probe packets and, so that they are of use, for the oldest data to be repeated.
     fn prepare_probe(&mut self, space: Space, count: u8) {
+        let mtu = &mut self.paths.active_mut().mtu;
+        if mtu.on_timeouts(self.recovery.pto_count()) {
+            let size = mtu.current();
+            self.recovery.on_mtu_changed(size);
+        }
         let limit = usize::from(count);
         let (recovery, mut owners) = self.split();
         recovery.for_each_oldest(space, limit, &mut |_, packet| {

@@ -25,7 +25,8 @@ const MAX_PROBES: u8 = 3;
 /// The search ends when the interval is no wider than this: the gain would be below two percent.
 const RESOLUTION: u16 = 16;
 
-/// Loss episodes of large packets, without one of them arriving in between, that prove a hole.
+/// Loss episodes of large packets, without one of them arriving in between, that prove a hole;
+/// and probe time-outs in a row that suggest one.
 const BLACK_HOLE: u8 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,11 +170,26 @@ impl Mtu {
         if self.episodes < BLACK_HOLE {
             return false;
         }
+        self.fall_back();
+        true
+    }
+
+    /// Nothing was acknowledged for `timeouts` probe time-outs in a row: if large datagrams are
+    /// the reason, small ones may get through. Returns whether the size went back to the minimum.
+    pub fn on_timeouts(&mut self, timeouts: u32) -> bool {
+        let is_hole = timeouts >= u32::from(BLACK_HOLE);
+        if self.phase == Phase::Off || self.current <= BASE || !is_hole {
+            return false;
+        }
+        self.fall_back();
+        true
+    }
+
+    fn fall_back(&mut self) {
         self.ceiling = self.current.saturating_sub(1).max(BASE);
         self.current = BASE;
         self.episodes = 0;
         self.restart();
-        true
     }
 
     /// A validated ICMP message says that datagrams above `size` do not fit. Returns whether the

@@ -149,6 +149,10 @@ fn a_black_hole_brings_the_size_back_to_the_minimum() {
     assert_eq!(mtu.current(), BASE);
     search(&mut mtu, 1400, at(1));
     assert!(mtu.current() > 1380);
+    // Silence is another sign of it.
+    assert!(!mtu.on_timeouts(2) && mtu.on_timeouts(3));
+    assert_eq!(mtu.current(), BASE);
+    assert!(!mtu.on_timeouts(4));
 }
 
 // RFC 9000 14.2.1 #1 test

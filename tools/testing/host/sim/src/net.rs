@@ -28,14 +28,15 @@ pub struct Packet {
     pub bytes: Vec<u8>,
 }
 
-/// Loss in bursts: a two-state model.
+/// Loss in bursts. A burst lasts for a time and not for a number of packets: a sender that backs
+/// off would never see the end of it otherwise.
 #[derive(Debug, Clone, Copy)]
 pub struct Burst {
-    /// Chance per packet to enter the bad state, in millionths.
+    /// Chance per packet that a burst begins with it, in millionths.
     pub enter: u32,
-    /// Chance per packet to leave it, in millionths.
-    pub leave: u32,
-    /// Chance of loss in the bad state, in millionths.
+    /// The longest burst.
+    pub span: Duration,
+    /// Chance of loss in a burst, in millionths.
     pub loss: u32,
 }
 
@@ -147,7 +148,8 @@ pub struct Counts {
 #[derive(Debug)]
 struct Direction {
     link: Link,
-    bad: bool,
+    /// End of the burst of loss.
+    bad: Instant,
     /// When the bottleneck will have sent what waits.
     busy: Instant,
     /// Arrival of the latest packet in order.
@@ -173,7 +175,7 @@ impl Net {
     pub fn new(seed: u64, up: Link, down: Link) -> Self {
         let direction = |link| Direction {
             link,
-            bad: false,
+            bad: Instant::default(),
             busy: Instant::default(),
             latest: Instant::default(),
             counts: Counts::default(),
@@ -273,7 +275,7 @@ impl Direction {
             self.counts.lost += 1;
             return [None; 2];
         }
-        if self.link.blackhole || self.is_lost(rng) {
+        if self.link.blackhole || self.is_lost(departure, rng) {
             self.counts.lost += 1;
             return [None; 2];
         }
@@ -302,13 +304,13 @@ impl Direction {
         [Some(arrival), copy]
     }
 
-    fn is_lost(&mut self, rng: &mut SeedRng) -> bool {
+    fn is_lost(&mut self, now: Instant, rng: &mut SeedRng) -> bool {
         if let Some(burst) = self.link.burst {
-            let turn = if self.bad { burst.leave } else { burst.enter };
-            if rng.chance(turn) {
-                self.bad = !self.bad;
+            if now >= self.bad && rng.chance(burst.enter) {
+                let span = Duration::from_nanos(rng.below(burst.span.as_nanos()));
+                self.bad = now.saturating_add(span);
             }
-            if self.bad && rng.chance(burst.loss) {
+            if now < self.bad && rng.chance(burst.loss) {
                 return true;
             }
         }
