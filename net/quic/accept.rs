@@ -62,6 +62,7 @@ pub(crate) fn accept(
 
 /// Makes the connection of `request` on the new socket and replays its packets.
 fn set_up(parent: &mut Owned<'_, Quic>, child: &Sock<Quic>, request: Request) -> Result {
+    request.forget(parent.sk());
     let options = parent.options.inherit()?;
     let tunnel = parent.tunnel.clone();
     let mut sk = child.lock_child();

@@ -59,6 +59,8 @@ pub(crate) struct Attached {
     pub(crate) stats: Stats,
     /// Counted since the connection began.
     pub(crate) total: Stats,
+    /// The cipher of 1-RTT packets by its number in the interface, 0 before it is known.
+    pub(crate) cipher: u32,
     /// Nothing is to be sent any more.
     pub(crate) silent: bool,
     /// The way of the last datagram sent.
@@ -90,6 +92,7 @@ impl Attached {
             core,
             stats,
             total: Stats::default(),
+            cipher: 0,
             silent: false,
             route: None,
             spare: None,

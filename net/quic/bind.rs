@@ -49,7 +49,7 @@ pub(crate) fn bind_to(sk: &mut Owned<'_, Quic>, addr: SocketAddr) -> Result {
         return Err(EADDRNOTAVAIL);
     }
     let globals = sk.sk().shared().globals.clone();
-    let receiver = Demux::new(globals.clone());
+    let receiver = Demux::new(globals.clone(), sk.sk().shared().counters.clone());
     let tunnel = globals.tunnels.bind(raw, addr, receiver)?;
     let mut local = addr;
     local.set_port(tunnel.addr().port());
@@ -64,7 +64,9 @@ pub(crate) fn unbind(sk: &mut Owned<'_, Quic>) {
     let raw = sk.sk().raw();
     raw.set_local(&family::any(raw));
     sk.local = None;
-    sk.tunnel = None;
+    if let Some(tunnel) = sk.tunnel.take() {
+        tunnel.release();
+    }
 }
 
 /// The socket's own address, or its peer's.

@@ -95,6 +95,7 @@ pub(crate) fn tear_down(sk: &mut Owned<'_, Quic>) {
     sk.settle_wmem(0);
     sk.settle_rmem(0);
     sock.raw().set_state(inet::CLOSE);
-    sk.tunnel = None;
-    sk.other_tunnel = None;
+    for tunnel in [sk.tunnel.take(), sk.other_tunnel.take()].into_iter().flatten() {
+        tunnel.release();
+    }
 }

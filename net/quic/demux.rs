@@ -10,8 +10,13 @@
 use kernel::sync::Arc;
 
 use crate::{
-    common::id::ConnectionId,
+    common::{
+        error::TransportError,
+        id::ConnectionId, //
+    },
     connid::LOCAL_LEN,
+    counters::Counters,
+    dispatch::Verdict,
     globals::Globals,
     input,
     linux::net::{
@@ -31,16 +36,20 @@ use crate::{
     stateless, //
 };
 
+/// TLS alert (RFC 7301 3.2).
+const NO_APPLICATION_PROTOCOL: u8 = 120;
+
 /// Distributes the datagrams of all tunnels.
 #[derive(Clone)]
 pub(crate) struct Demux {
     globals: Arc<Globals>,
+    counters: Arc<Counters>,
 }
 
 impl Demux {
     /// A distributor for a new tunnel.
-    pub(crate) fn new(globals: Arc<Globals>) -> Self {
-        Self { globals }
+    pub(crate) fn new(globals: Arc<Globals>, counters: Arc<Counters>) -> Self {
+        Self { globals, counters }
     }
 
     /// The socket for a datagram.
@@ -77,11 +86,35 @@ impl Demux {
             input::deliver(&sk, skb);
             return;
         }
-        let listener = self.globals.tables.listener(tunnel, &meta.local, |_| true);
-        match listener {
-            Some(sk) if is_long(skb.data()) => input::deliver(&sk, skb),
-            Some(_) => stateless::reset(&self.globals, tunnel.raw(), &skb, &meta),
-            None => self.globals.counters.count_drop(),
+        if is_long(skb.data()) {
+            self.dispatch_new(tunnel, skb, &meta);
+            return;
+        }
+        let tables = &self.globals.tables;
+        if tables.listener(tunnel, &meta.local, |_| true).is_some() {
+            let key = &self.globals.reset_key;
+            stateless::reset(key, &self.counters, tunnel.raw(), &skb, &meta);
+        }
+        self.counters.count_drop();
+    }
+
+    /// Gives a packet that may begin a connection to a listener.
+    fn dispatch_new(&self, tunnel: &Tunnel<Self>, skb: SkBuff, meta: &UdpMeta) {
+        let tables = &self.globals.tables;
+        match tables.hellos.judge(tables, tunnel, skb, meta) {
+            Verdict::Deliver(sk, earlier, skb) => {
+                for skb in earlier {
+                    input::deliver(&sk, skb);
+                }
+                input::deliver(&sk, skb);
+            }
+            Verdict::Kept => {}
+            Verdict::Refuse(incoming) => {
+                let error = TransportError::crypto(NO_APPLICATION_PROTOCOL, "no such protocol");
+                stateless::refuse(tunnel.raw(), meta, &incoming, &error);
+                self.counters.count_drop();
+            }
+            Verdict::Drop => self.counters.count_drop(),
         }
     }
 }
@@ -89,7 +122,7 @@ impl Demux {
 impl Receiver for Demux {
     fn receive(&self, tunnel: &Tunnel<Self>, mut skb: SkBuff) {
         if skb.make_writable().is_err() {
-            self.globals.counters.count_drop();
+            self.counters.count_drop();
             return;
         }
         let Some(size) = skb.gso_size().filter(|size| *size < skb.len()) else {
@@ -106,7 +139,7 @@ impl Receiver for Demux {
             let len = size.min(skb.len().saturating_sub(at));
             match skb.copy_part(at, len) {
                 Ok(part) => self.dispatch(tunnel, part),
-                Err(_) => self.globals.counters.count_drop(),
+                Err(_) => self.counters.count_drop(),
             }
             at = at.saturating_add(size);
         }

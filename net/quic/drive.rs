@@ -96,7 +96,7 @@ fn settle(sk: &mut Held<'_, Quic>) {
     let wanted = wanted_sndbuf(sock, at, sent);
     sk.settle_wmem(sent);
     sk.settle_rmem(received);
-    sock.shared().globals.counters.add(&stats);
+    sock.shared().counters.add(&stats);
     if wake.state || sock.raw().state() != shown(state) {
         show_state(sk, state, path);
     }
@@ -149,7 +149,7 @@ fn show_state(sk: &mut Held<'_, Quic>, state: ConnState, path: PathAddr) {
     let raw = sock.raw();
     let (old, new) = (raw.state(), shown(state));
     if old != new {
-        let counters = &sock.shared().globals.counters;
+        let counters = &sock.shared().counters;
         counters.on_state(sk.is_server(), old, new);
         raw.set_state(new);
     }

@@ -6,10 +6,7 @@
 
 use kernel::prelude::*;
 
-use crate::{
-    common::error::Error as CoreError,
-    mem::AllocError, //
-};
+use crate::common::error::Error as CoreError;
 
 /// The errno of an error of the core.
 pub(crate) fn errno(error: CoreError) -> Error {
@@ -25,12 +22,4 @@ pub(crate) fn errno(error: CoreError) -> Error {
         CoreError::Busy => EBUSY,
         CoreError::NetUnreach => ENETUNREACH,
     }
-}
-
-/// `ENOMEM`, for results of the core's containers.
-pub(crate) fn no_memory<T>(_: T) -> Error
-where
-    AllocError: From<T>,
-{
-    ENOMEM
 }

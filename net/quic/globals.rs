@@ -10,7 +10,6 @@ use kernel::{
 };
 
 use crate::{
-    counters::Counters,
     demux::Demux,
     linux::{
         net::{
@@ -36,8 +35,6 @@ pub(crate) struct Globals {
     /// How datagrams find their sockets.
     #[pin]
     pub(crate) tables: Tables,
-    /// What happened so far.
-    pub(crate) counters: Counters,
     /// Derives the stateless reset tokens of this host's connection ids (RFC 9000 10.3.2).
     pub(crate) reset_key: [u8; 32],
 }
@@ -56,7 +53,6 @@ pub(crate) fn set_up() -> Result<Shared> {
             queue: own,
             tunnels,
             tables <- Tables::new(),
-            counters: Counters::new(),
             reset_key,
         }),
         GFP_KERNEL,

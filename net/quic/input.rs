@@ -36,7 +36,7 @@ pub(crate) fn deliver(sk: &Sock<Quic>, skb: SkBuff) {
         BhLock::Busy(busy) => {
             let charged = u32::try_from(sk.raw().rmem()).unwrap_or(u32::MAX);
             if let Err(skb) = busy.add_backlog(skb, charged.saturating_add(BACKLOG)) {
-                sk.shared().globals.counters.count_drop();
+                sk.shared().counters.count_drop();
                 drop(skb);
             }
         }
@@ -57,6 +57,6 @@ pub(crate) fn handle(sk: &mut Held<'_, Quic>, skb: SkBuff, waited: bool) {
             drive::receive(at, skb, &meta);
         }
         Role::Listener(_) => requests::handle(sk, skb, &meta),
-        Role::Idle => sk.sk().shared().globals.counters.count_drop(),
+        Role::Idle => sk.sk().shared().counters.count_drop(),
     }
 }

@@ -121,13 +121,14 @@ fn shares_name(a: &Arc<KVec<u8>>, b: &Arc<KVec<u8>>) -> bool {
 
 /// Leaves the listening state and drops what waits.
 pub(crate) fn stop(sk: &mut Owned<'_, Quic>) {
-    if let Role::Listener(listener) = core::mem::replace(&mut sk.role, Role::Idle) {
+    if let Role::Listener(mut listener) = core::mem::replace(&mut sk.role, Role::Idle) {
         let sock = sk.sk();
         let tables = &sock.shared().globals.tables;
         let entry = tables
             .listeners
             .remove_if(&listener.key, |l| l.sk.is(sock));
         drop(entry);
+        listener.requests.forget(sock);
         drop(listener);
         sock.raw().set_state(inet::CLOSE);
         sk.backlog = 0;

@@ -18,6 +18,7 @@ use kernel::{
 
 use crate::{
     common::id::ConnectionId,
+    counters::Counters,
     linux::net::{
         hash::{
             Key,
@@ -28,6 +29,7 @@ use crate::{
         udp_tunnel::Tunnel, //
     },
     demux::Demux,
+    dispatch::Hellos,
     socket::Quic, //
 };
 
@@ -64,6 +66,16 @@ impl Key for InitialKey {
         bytes.push_addr(&self.remote);
         bytes.push(self.cid.as_slice());
         hash(bytes.as_slice())
+    }
+}
+
+/// A network namespace.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NetKey(pub(crate) NetId);
+
+impl Key for NetKey {
+    fn with_bytes<R>(&self, hash: impl FnOnce(&[u8]) -> R) -> R {
+        hash(&self.0.to_bytes())
     }
 }
 
@@ -128,6 +140,10 @@ pub(crate) struct Tables {
     pub(crate) initials: Table<InitialKey, SockRef<Quic>>,
     #[pin]
     pub(crate) listeners: Table<PortKey, Listening>,
+    #[pin]
+    pub(crate) hellos: Hellos,
+    #[pin]
+    pub(crate) nets: Table<NetKey, Arc<Counters>>,
 }
 
 impl Tables {
@@ -137,7 +153,14 @@ impl Tables {
             cids <- Table::new(),
             initials <- Table::new(),
             listeners <- Table::new(),
+            hellos <- Hellos::new(),
+            nets <- Table::new(),
         })
+    }
+
+    /// The counters of a network namespace.
+    pub(crate) fn counters(&self, net: NetId) -> Option<Arc<Counters>> {
+        self.nets.find(&NetKey(net), |c| Some(c.clone()))
     }
 
     /// The connection that issued `cid`.
@@ -148,6 +171,19 @@ impl Tables {
     /// The server connection whose client still uses the id that it chose itself.
     pub(crate) fn by_initial(&self, key: &InitialKey) -> Option<SockRef<Quic>> {
         self.initials.find(key, |sk| Some(sk.clone()))
+    }
+
+    /// Whether listeners for `addr` differ by the protocols of the application.
+    pub(crate) fn needs_alpn(&self, tunnel: &Tunnel<Demux>, addr: &SocketAddr) -> bool {
+        let key = PortKey {
+            net: tunnel.net(),
+            port: addr.port(),
+        };
+        self.listeners
+            .find(&key, |l| {
+                (l.score(tunnel, addr).is_some() && !l.alpn.is_empty()).then_some(())
+            })
+            .is_some()
     }
 
     /// The listener for datagrams to `addr` that came by `tunnel`, the best fitting of those for

@@ -15,9 +15,12 @@ use crate::{
         Shared, //
     },
     linux::{
-        net::proto::{
-            Info,
-            Registration, //
+        net::{
+            proc,
+            proto::{
+                Info,
+                Registration, //
+            }, //
         },
         uapi::IPPROTO_QUIC, //
     },
@@ -28,6 +31,7 @@ use crate::{
 /// socket any more, then what sockets share goes.
 pub(crate) struct Registered {
     _registration: Registration,
+    _nets: proc::Registration,
     _shared: Shared,
 }
 
@@ -39,8 +43,10 @@ pub(crate) fn register(module: &'static ThisModule) -> Result<Registered> {
         name4: c"QUIC",
         name6: c"QUICv6",
     };
+    let nets = proc::Registration::new::<Quic>()?;
     Ok(Registered {
         _registration: Registration::new::<Quic>(module, &info)?,
+        _nets: nets,
         _shared: shared,
     })
 }

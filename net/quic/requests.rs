@@ -26,7 +26,10 @@ use crate::{
             SkBuff,
             UdpMeta, //
         },
-        sock::Held, //
+        sock::{
+            Held,
+            Sock, //
+        }, //
     },
     lookup::InitialKey,
     packet::token::TokenKey,
@@ -80,12 +83,25 @@ impl Requests {
         self.queue.pop_front()
     }
 
+    /// Takes all of them out of the lookup table, since nobody will accept them.
+    pub(crate) fn forget(&mut self, sk: &Sock<Quic>) {
+        while let Some(request) = self.pop() {
+            request.forget(sk);
+        }
+    }
+
     fn find(&mut self, key: &InitialKey) -> Option<&mut Request> {
         self.queue.iter_mut().find(|r| r.key == *key)
     }
 }
 
 impl Request {
+    /// Takes the request out of the lookup table of `sk`, the listener.
+    pub(crate) fn forget(&self, sk: &Sock<Quic>) {
+        let initials = &sk.shared().globals.tables.initials;
+        drop(initials.remove_if(&self.key, |owner| owner.is(sk)));
+    }
+
     fn push(&mut self, skb: SkBuff) -> Result<(), ()> {
         let bytes = self.bytes.saturating_add(skb.truesize());
         if self.packets.len() >= MAX_PACKETS || bytes > MAX_BYTES {
@@ -99,8 +115,8 @@ impl Request {
 
 /// A packet with a long header has come to the listener.
 pub(crate) fn handle(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
-    let globals = sk.sk().shared().globals.clone();
-    let raw = sk.sk().raw();
+    let sock = sk.sk();
+    let (shared, raw) = (sock.shared(), sock.raw());
     let first = match skb.gso_size() {
         Some(size) => skb.data().get(..size).unwrap_or_default(),
         None => skb.data(),
@@ -108,18 +124,19 @@ pub(crate) fn handle(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
     let incoming = match FirstPacket::parse(first) {
         FirstPacket::Incoming(incoming) => incoming,
         FirstPacket::UnsupportedVersion(unknown) => {
-            stateless::negotiate(&globals, raw, meta, &unknown);
+            stateless::negotiate(&shared.counters, raw, meta, &unknown);
             return;
         }
         FirstPacket::OtherLong => return follow(sk, skb, meta),
         FirstPacket::Short | FirstPacket::Drop => {
-            globals.counters.count_drop();
+            shared.counters.count_drop();
             return;
         }
     };
     let key = key_of(sk, meta, &incoming);
     // The connection may have been accepted while this packet waited.
-    if let Some(conn) = globals.tables.by_initial(&key) {
+    let owner = shared.globals.tables.by_initial(&key);
+    if let Some(conn) = owner.filter(|owner| !owner.is(sock)) {
         input::deliver(&conn, skb);
         return;
     }
@@ -128,7 +145,7 @@ pub(crate) fn handle(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
     };
     if let Some(request) = listener.requests.find(&key) {
         if request.push(skb).is_err() {
-            globals.counters.count_drop();
+            shared.counters.count_drop();
         }
         return;
     }
@@ -151,7 +168,7 @@ fn follow(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
         connid::LOCAL_LEN,
         packet::Packet, //
     };
-    let counters = &sk.sk().shared().globals.counters;
+    let counters = &sk.sk().shared().counters;
     let net = sk.sk().raw().net().id();
     let dcid = Packet::destination(skb.data(), LOCAL_LEN).and_then(ConnectionId::new);
     let (Some(cid), Role::Listener(listener)) = (dcid, &mut sk.role) else {
@@ -177,8 +194,8 @@ fn admit(
     mut incoming: Incoming,
     key: InitialKey,
 ) {
-    let globals = sk.sk().shared().globals.clone();
-    let raw = sk.sk().raw();
+    let sock = sk.sk();
+    let (shared, raw) = (sock.shared(), sock.raw());
     let token_key = TokenKey::new(sk.options.token_key);
     let validation = incoming.validate(now(), &token_key, skb.data(), meta.remote);
     let limit = usize::try_from(sk.backlog).unwrap_or(usize::MAX);
@@ -197,7 +214,7 @@ fn admit(
             // Under load every client has to prove its address first.
             let loaded = listener.requests.len() > limit / 2;
             if wants_retry || loaded {
-                stateless::retry(&globals, raw, meta, &incoming, &token_key);
+                stateless::retry(&shared.counters, raw, meta, &incoming, &token_key);
                 return;
             }
         }
@@ -215,9 +232,11 @@ fn admit(
         bytes: 0,
     };
     if request.push(skb).is_err() || listener.requests.queue.push_back(request).is_err() {
-        globals.counters.count_drop();
+        shared.counters.count_drop();
         return;
     }
+    // Whatever follows comes here too. Should this fail, the way of the first packet leads here.
+    let _ = shared.globals.tables.initials.insert(key, sock.to_ref(), |_| true);
     poll::publish(sk);
     sk.sk().raw().wake_readers();
 }

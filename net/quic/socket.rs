@@ -28,6 +28,7 @@ use crate::{
     bind,
     close,
     connect,
+    counters::Counters,
     demux::Demux,
     drive,
     globals::{
@@ -109,6 +110,8 @@ impl State {
 /// What is used without the socket lock.
 pub(crate) struct Flags {
     pub(crate) globals: Arc<Globals>,
+    /// Those of the network namespace.
+    pub(crate) counters: Arc<Counters>,
     /// The poll mask.
     ready: Atomic<u32>,
     /// Work that softirqs left for the owner of the lock: bits `DEFER_…`.
@@ -164,8 +167,11 @@ impl Protocol for Quic {
             other_tunnel: None,
             backlog: 0,
         };
+        let globals = globals::get()?;
+        let counters = globals.tables.counters(sk.net().id()).ok_or(ENODEV)?;
         let flags = Flags {
-            globals: globals::get()?,
+            globals,
+            counters,
             ready: Atomic::new(poll::CLOSED),
             deferred: Atomic::new(0),
         };

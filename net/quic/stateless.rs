@@ -19,12 +19,11 @@ use crate::{
         id::{
             ConnectionId,
             Version, //
-        },
-        rng::Rng, //
+        }, //
     },
     conn::accept::Incoming,
     connid::LOCAL_LEN,
-    globals::Globals,
+    counters::Counters,
     linux::net::{
         route::Route,
         skb::{
@@ -82,20 +81,26 @@ fn answer(
 }
 
 /// Answers a packet to a connection that is not there any more.
-pub(crate) fn reset(globals: &Globals, sk: &RawSock, skb: &SkBuff, meta: &UdpMeta) {
+pub(crate) fn reset(
+    key: &[u8; 32],
+    counters: &Counters,
+    sk: &RawSock,
+    skb: &SkBuff,
+    meta: &UdpMeta,
+) {
     let bytes = skb.data();
     let dcid = Packet::destination(bytes, LOCAL_LEN).and_then(ConnectionId::new);
     let Some(dcid) = dcid else {
-        globals.counters.count_drop();
+        counters.count_drop();
         return;
     };
     let len = skb.gso_size().unwrap_or(bytes.len());
-    let token = reset_token(&globals.reset_key, &dcid);
+    let token = reset_token(key, &dcid);
     let sent = answer(sk, meta.local, meta.remote, |buf| {
         write_stateless_reset(buf, len, &token, &mut KernelRng)
     });
     if sent {
-        globals.counters.add(&Stats {
+        counters.add(&Stats {
             stateless_reset_out: 1,
             ..Stats::default()
         });
@@ -104,7 +109,7 @@ pub(crate) fn reset(globals: &Globals, sk: &RawSock, skb: &SkBuff, meta: &UdpMet
 
 /// Answers a packet of a version that is not spoken here.
 pub(crate) fn negotiate(
-    globals: &Globals,
+    counters: &Counters,
     sk: &RawSock,
     meta: &UdpMeta,
     unknown: &UnknownVersion<'_>,
@@ -114,7 +119,7 @@ pub(crate) fn negotiate(
         write_version_negotiation(buf, unknown.dcid, unknown.scid, &versions, &mut KernelRng).ok()
     });
     if sent {
-        globals.counters.add(&Stats {
+        counters.add(&Stats {
             version_negotiation_out: 1,
             ..Stats::default()
         });
@@ -124,7 +129,7 @@ pub(crate) fn negotiate(
 /// Asks the client to prove its address.
 // RFC 9000 8.1.2 #1
 pub(crate) fn retry(
-    globals: &Globals,
+    counters: &Counters,
     sk: &RawSock,
     meta: &UdpMeta,
     incoming: &Incoming,
@@ -155,7 +160,7 @@ pub(crate) fn retry(
         .ok()
     });
     if sent {
-        globals.counters.add(&Stats {
+        counters.add(&Stats {
             retry_out: 1,
             ..Stats::default()
         });
@@ -174,11 +179,4 @@ pub(crate) fn refuse(
         let (version, scid) = (incoming.version, &incoming.scid);
         write_initial_close(buf, version, scid, &incoming.dcid, error).ok()
     });
-}
-
-/// A random key.
-pub(crate) fn random_key() -> [u8; 32] {
-    let mut key = [0; 32];
-    KernelRng.fill(&mut key);
-    key
 }

@@ -6,8 +6,11 @@
 #include <linux/netdevice.h>
 #include <linux/percpu.h>
 #include <linux/percpu_counter.h>
+#include <linux/proc_fs.h>
 #include <linux/siphash.h>
 #include <linux/sched/signal.h>
+#include <linux/seq_file.h>
+#include <linux/seq_file_net.h>
 #include <linux/skbuff.h>
 #include <linux/sockptr.h>
 #include <linux/swap.h>
@@ -556,4 +559,27 @@ void quic_helper_sk_inherit(struct sock *sk, struct sock *parent)
 	}
 #endif
 	sk->sk_destruct = inet_sock_destruct;
+}
+
+/* Files below /proc/net. */
+
+struct proc_dir_entry *quic_helper_proc_net_dir(struct net *net,
+						const char *name)
+{
+	return proc_net_mkdir(net, name, net->proc_net);
+}
+
+void quic_helper_proc_net_remove(struct net *net, const char *name)
+{
+	remove_proc_subtree(name, net->proc_net);
+}
+
+struct net *quic_helper_seq_single_net(struct seq_file *m)
+{
+	return seq_file_single_net(m);
+}
+
+void quic_helper_seq_put_pointer(struct seq_file *m, const void *ptr)
+{
+	seq_printf(m, "%pK", ptr);
 }

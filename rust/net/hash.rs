@@ -106,6 +106,22 @@ impl<K: Key, V: Send> Table<K, V> {
         });
     }
 
+    /// Shows all entries to `show`, bucket by bucket, each under its spin lock.
+    pub fn for_all(&self, mut show: impl FnMut(&K, &V)) {
+        for bucket in &self.buckets {
+            for (k, v) in bucket.lock().iter() {
+                show(k, v);
+            }
+        }
+    }
+
+    /// Takes one entry out that lies in the same bucket as `key` and for which `is_old` holds.
+    pub fn remove_old(&self, key: &K, is_old: impl Fn(&V) -> bool) -> Option<V> {
+        let mut bucket = self.bucket(key)?.lock();
+        let at = bucket.iter().position(|(_, v)| is_old(v))?;
+        bucket.remove(at).ok().map(|(_, v)| v)
+    }
+
     /// Takes one entry of `key` out whose value `matches`.
     pub fn remove_if(&self, key: &K, matches: impl Fn(&V) -> bool) -> Option<V> {
         let mut bucket = self.bucket(key)?.lock();

@@ -12,6 +12,7 @@ pub mod inet;
 pub mod msg;
 pub mod netns;
 pub mod ops;
+pub mod proc;
 pub mod proto;
 pub mod route;
 pub mod skb;

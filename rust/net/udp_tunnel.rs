@@ -153,6 +153,15 @@ impl<R: Receiver> Clone for TunnelRef<R> {
     }
 }
 
+impl<R: Receiver> TunnelRef<R> {
+    /// Gives the share up; if it was the last one the port is free on return. Process context.
+    pub fn release(self) {
+        let owner = self.owner.clone();
+        drop(self);
+        owner.release_unused();
+    }
+}
+
 impl<R: Receiver> Drop for TunnelRef<R> {
     fn drop(&mut self) {
         // Any context. After this the tunnel may be gone.

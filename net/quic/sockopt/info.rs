@@ -21,10 +21,9 @@ const SIZE: usize = 128;
 
 pub(super) fn get(sk: &Sock<Quic>, value: &OptOut) -> Result {
     let mut sk = sk.lock();
-    let cipher = sk.options.config.payload_cipher_type;
     let algorithm = u32::from(sk.options.config.congestion_control_algo);
     let at = sk.attached().ok_or(ENOTCONN)?;
-    let (info, total) = (at.core.info(), at.total);
+    let (info, total, cipher) = (at.core.info(), at.total, at.cipher);
     drop(sk);
     let micros = |d: Duration| fit(d.as_micros());
     let narrow = [

@@ -68,10 +68,10 @@ const MAX_EXT: usize = 512;
 
 /// The peer's parameters, as TLS brought them.
 pub(super) fn set_ext(sk: &Sock<Quic>, value: &OptIn) -> Result {
-    if value.len() > MAX_EXT {
+    let bytes = read_all(value)?;
+    if bytes.len() > MAX_EXT {
         return Err(EINVAL);
     }
-    let bytes = read_all(value)?;
     let mut sk = sk.lock();
     if sk.sk().raw().state() != inet::SYN_RECV {
         return Err(EINVAL);

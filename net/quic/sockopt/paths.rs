@@ -94,7 +94,7 @@ pub(super) fn migrate(sk: &Sock<Quic>, value: &OptIn) -> Result {
 /// A UDP socket for the new address, kept beside the present one.
 fn open_tunnel(sk: &mut Owned<'_, Quic>, addr: core::net::SocketAddr) -> Result {
     let globals = sk.sk().shared().globals.clone();
-    let receiver = Demux::new(globals.clone());
+    let receiver = Demux::new(globals.clone(), sk.sk().shared().counters.clone());
     let tunnel = globals.tunnels.bind(sk.sk().raw(), addr, receiver)?;
     sk.other_tunnel = sk.tunnel.replace(tunnel);
     Ok(())

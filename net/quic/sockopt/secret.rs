@@ -57,6 +57,9 @@ fn install(sk: &Sock<Quic>, bytes: &[u8; SECRET_SIZE]) -> Result {
     let result = at
         .call(|core, cx| core.install_secret(cx, secret))
         .map_err(errno);
+    if result.is_ok() && head.level == crate::uapi::level::APP {
+        at.cipher = head.cipher;
+    }
     if is_app_rx && result.is_ok() && !sk.is_server() {
         // From here on both options return what this connection brings.
         sk.options.ticket = KVec::new();
