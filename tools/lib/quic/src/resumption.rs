@@ -97,18 +97,20 @@ impl Connection {
             return Ok(None);
         };
         let what = "waiting for a session ticket";
-        let arrived = shared.wait(deadline(Some(timeout)), what, |inbox| {
-            inbox.ticket.then_some(Ok(()))
-        });
-        match arrived {
-            Ok(()) | Err(Error::Timeout(_)) => {}
-            Err(err) => return Err(err),
+        let stored = || match shared.socket.session_ticket() {
+            Ok(ticket) => Ok(ticket),
+            Err(err) => Err(shared.explain(what, err)),
+        };
+        let mut ticket = stored()?;
+        if ticket.is_empty() {
+            let arrived = shared.wait(deadline(Some(timeout)), what, |inbox| {
+                inbox.ticket.then_some(Ok(()))
+            });
+            match arrived {
+                Ok(()) | Err(Error::Timeout(_)) => ticket = stored()?,
+                Err(err) => return Err(err),
+            }
         }
-        // Even without an event: the ticket may be older than the wish for events.
-        let ticket = shared
-            .socket
-            .session_ticket()
-            .map_err(|err| shared.explain(what, err))?;
         if ticket.is_empty() {
             return Ok(None);
         }

@@ -360,8 +360,8 @@ fn a_ticket_continues_a_connection_without_a_certificate() {
 #[test]
 #[ignore = "needs a kernel with QUIC"]
 fn the_examples_in_c_talk_to_each_other() {
-    let server = common::compile("examples/c/server.c", "libquic-kernel-server");
-    let client = common::compile("examples/c/client.c", "libquic-kernel-client");
+    let server = common::compiled("examples/c/server.c", "libquic-example-server");
+    let client = common::compiled("examples/c/client.c", "libquic-example-client");
     let keys = std::env::temp_dir().join(format!("libquic-keys-{}", std::process::id()));
     std::fs::write(&keys, "me:000102030405060708090a0b0c0d0e0f\n").unwrap();
     let port = "5433";

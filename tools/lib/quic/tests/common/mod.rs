@@ -45,6 +45,17 @@ pub fn compile(program: &str, name: &str) -> PathBuf {
     output
 }
 
+/// The same, unless it was compiled before: in a guest that takes its time.
+#[allow(dead_code, reason = "not all tests need it")]
+pub fn compiled(program: &str, name: &str) -> PathBuf {
+    let time = |file: &Path| file.metadata().and_then(|data| data.modified()).ok();
+    let output = library_folder().join(name);
+    match (time(&output), time(&source(program))) {
+        (Some(output_time), Some(source_time)) if output_time > source_time => output,
+        _ => compile(program, name),
+    }
+}
+
 /// Gives the library its soname, by which programs look for it.
 fn link_soname() {
     static ONCE: Once = Once::new();
