@@ -165,6 +165,8 @@ pub struct Recovery {
     bytes_in_flight: u64,
     congestion: Congestion,
     pacer: Pacer,
+    /// Bytes per second that the user allows.
+    max_pacing_rate: u64,
     rate: RateSampler,
     ecn: EcnPath,
     /// When the window was last in full use; nothing sent later enlarges it.
@@ -196,6 +198,7 @@ impl Recovery {
             bytes_in_flight: 0,
             congestion: Congestion::new(config.algorithm, mtu),
             pacer: Pacer::new(1, mtu),
+            max_pacing_rate: u64::MAX,
             rate: RateSampler::default(),
             ecn: EcnPath::new(config.ecn),
             limited_at: None,

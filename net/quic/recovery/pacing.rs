@@ -24,6 +24,11 @@ const NANOS_PER_SEC: u64 = 1_000_000_000;
 /// half a gigabit per second on.
 const BURST_TIME: Duration = Duration::from_millis(1);
 
+/// A sender that has to wait waits for this much time's worth of bytes, so that what it then sends
+/// is a batch: a timer and a traversal of the stack for each packet would cost more than the
+/// packets. At a gigabit per second this is one GSO batch of 64 KiB.
+const BATCH_TIME: Duration = Duration::from_micros(500);
+
 /// The pacer of one path.
 #[derive(Debug, Clone)]
 pub struct Pacer {
@@ -34,6 +39,10 @@ pub struct Pacer {
     rate: u64,
     /// Bytes that may leave at once.
     burst: u64,
+    /// Bytes that a sender without any to send waits for; at most a burst.
+    batch: u64,
+    /// The highest rate that the user allows.
+    limit: u64,
 }
 
 impl Pacer {
@@ -44,6 +53,8 @@ impl Pacer {
             seen: Instant::ZERO,
             rate: 1,
             burst: 0,
+            batch: 0,
+            limit: u64::MAX,
         };
         pacer.set_rate(rate, mtu);
         pacer
@@ -55,15 +66,21 @@ impl Pacer {
     /// What was sent ahead of its departure keeps its size in bytes, not in time: a window sent at
     /// the rate of the initial RTT would otherwise block a fast path for the rest of that RTT.
     pub fn set_rate(&mut self, rate: u64, mtu: u64) {
-        let rate = rate.max(1);
+        let rate = rate.min(self.limit).max(1);
         let ahead = self.departure.since(self.seen);
         if rate != self.rate && !ahead.is_zero() {
             let bytes = bytes_in(ahead, self.rate);
             self.departure = self.seen.saturating_add(time_for(bytes, rate));
         }
         self.rate = rate;
+        self.batch = bytes_in(BATCH_TIME, self.rate);
         let timed = bytes_in(BURST_TIME, self.rate);
         self.burst = initial_window(mtu).max(timed);
+    }
+
+    /// Sets the highest rate in bytes per second; in force from the next [`Self::set_rate`] on.
+    pub fn set_limit(&mut self, limit: u64) {
+        self.limit = limit;
     }
 
     /// It is `now`: a change of the rate takes effect from here on.
@@ -88,12 +105,20 @@ impl Pacer {
         bytes_in(free, self.rate)
     }
 
-    /// When `bytes` may leave; an instant that is not after `now` means at once.
+    /// When `bytes` may leave; an instant that is not after `now` means at once. One that is
+    /// after `now` is when a batch may leave.
     pub fn earliest(&self, now: Instant, bytes: u64) -> Instant {
-        let bytes = bytes.min(self.burst);
-        let slack = time_for(self.burst.saturating_sub(bytes), self.rate);
         let ahead = self.departure.since(now);
+        if ahead <= self.slack(bytes) {
+            return now;
+        }
+        let slack = self.slack(bytes.max(self.batch));
         now.saturating_add(ahead.saturating_sub(slack))
+    }
+
+    /// How far ahead of its departure a packet may leave when `bytes` are to leave with it.
+    fn slack(&self, bytes: u64) -> Duration {
+        time_for(self.burst.saturating_sub(bytes), self.rate)
     }
 
     /// `bytes` were sent at `now`, or handed down to leave later.

@@ -45,6 +45,7 @@ impl Recovery {
         self.rtt = Rtt::new(initial_rtt.unwrap_or(self.config.initial_rtt));
         self.congestion = Congestion::new(self.config.algorithm, self.mtu);
         self.pacer = Pacer::new(1, self.mtu);
+        self.pacer.set_limit(self.max_pacing_rate);
         self.rate = RateSampler::default();
         self.ecn = EcnPath::new(self.config.ecn);
         self.run = LossRun::default();
@@ -65,6 +66,14 @@ impl Recovery {
             self.rtt = Rtt::new(initial_rtt);
             self.update_pacer();
         }
+    }
+
+    /// The user limits the pacing rate to `rate` bytes per second, on this path and every other
+    /// one; `None` lifts the limit.
+    pub fn set_max_pacing_rate(&mut self, rate: Option<u64>) {
+        self.max_pacing_rate = rate.unwrap_or(u64::MAX);
+        self.pacer.set_limit(self.max_pacing_rate);
+        self.update_pacer();
     }
 
     /// The maximum datagram size of the active path changed.

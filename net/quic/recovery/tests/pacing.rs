@@ -58,6 +58,43 @@ fn a_high_rate_allows_a_millisecond_at_once() {
 }
 
 #[test]
+fn whoever_waits_waits_for_a_batch() {
+    // A gigabit a second: half a millisecond is 62,500 bytes.
+    let mut pacer = Pacer::new(125_000_000, MTU);
+    let mut now = Instant::from_nanos(1_000);
+    let mut waits = std::vec::Vec::new();
+    let mut sent = 0;
+    while sent < 5_000_000 {
+        let earliest = pacer.earliest(now, MTU);
+        if earliest > now {
+            waits.push(earliest.since(now).as_micros());
+            now = earliest;
+        }
+        pacer.on_sent(now, MTU);
+        sent += MTU;
+    }
+    assert!(waits.iter().all(|w| (490..=500).contains(w)), "{waits:?}");
+    let took = now.since(Instant::ZERO).as_micros();
+    assert!(
+        (38_500..=40_000).contains(&took),
+        "{took} for 40 ms less a burst"
+    );
+}
+
+#[test]
+fn the_user_can_limit_the_rate_on_every_path() {
+    let mut bed = Bed::confirmed();
+    bed.sample(ms(1));
+    let free = bed.recovery.pacing_rate();
+    bed.recovery.set_max_pacing_rate(Some(50_000));
+    assert_eq!(bed.recovery.pacing_rate(), 50_000);
+    bed.recovery.reset_for_path(1, SIZE, Some(ms(1)));
+    assert_eq!(bed.recovery.pacing_rate(), 50_000);
+    bed.recovery.set_max_pacing_rate(None);
+    assert!(bed.recovery.pacing_rate() > free / 2);
+}
+
+#[test]
 fn packets_handed_down_early_keep_their_distance() {
     // With departure times in the qdisc the caller sends ahead of time.
     let mut pacer = Pacer::new(1_000_000, MTU);
