@@ -62,7 +62,7 @@ fn check(sent: &mut SentPackets, model: &Model) -> Result<(), TestCaseError> {
     }
     let eliciting = model.values().filter(|p| p.0 && !p.2).count();
     prop_assert_eq!(sent.eliciting() as usize, eliciting);
-    for (pn, _) in model {
+    for pn in model.keys() {
         prop_assert_eq!(sent.get(*pn).map(|p| p.time.as_nanos()), Some(*pn));
         prop_assert!(sent.first_present() <= *pn);
     }
