@@ -147,6 +147,50 @@ fn a_certificate_for_another_name_is_refused_and_the_server_learns_it() {
 
 #[test]
 #[ignore = "needs a kernel with QUIC"]
+fn without_a_common_protocol_the_client_learns_it() {
+    let config = server().build().unwrap();
+    let listener = Listener::bind("127.0.0.1:0", &config).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let config = client().alpn(["other"]).build().unwrap();
+    let server = thread::spawn(move || {
+        // The kernel may refuse the client without asking this process.
+        let incoming = listener.accept_timeout(Some(Duration::from_secs(5)));
+        incoming
+            .and_then(|incoming| incoming.handshake())
+            .unwrap_err()
+    });
+    let err = Connection::connect(addr, "server.test", &config).unwrap_err();
+    assert_eq!(err.alert(), Some(Alert::NO_APPLICATION_PROTOCOL), "{err}");
+    server.join().unwrap();
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn listeners_share_a_port_by_protocol() {
+    let listen = |addr: SocketAddr, alpn: &str| {
+        Listener::bind(addr, &server().alpn([alpn]).build().unwrap())
+    };
+    let one = listen("127.0.0.1:0".parse().unwrap(), "one").unwrap();
+    let addr = one.local_addr().unwrap();
+    let two = listen(addr, "two").unwrap();
+    let err = listen(addr, "two").unwrap_err().to_string();
+    assert!(err.contains("in use"), "{err}");
+    for (listener, alpn) in [(&two, "two"), (&one, "one")] {
+        let config = client().alpn([alpn]).build().unwrap();
+        thread::scope(|scope| {
+            let server = scope.spawn(|| listener.accept_timeout(Some(LONG))?.handshake());
+            let client = Connection::connect(addr, "server.test", &config).unwrap();
+            assert_eq!(client.info().alpn.as_deref(), Some(alpn));
+            assert_eq!(
+                server.join().unwrap().unwrap().info().alpn.as_deref(),
+                Some(alpn)
+            );
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
 fn pre_shared_keys_connect_when_they_are_equal() {
     let server = || {
         ServerConfig::builder()

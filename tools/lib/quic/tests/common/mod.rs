@@ -37,7 +37,8 @@ pub fn compile(program: &str, name: &str) -> PathBuf {
         .arg(source("../../../include/uapi"))
         .arg("-L")
         .arg(&folder)
-        .arg(format!("-Wl,-rpath,{}", folder.display()))
+        // Beside the program, wherever the folder is mounted.
+        .arg("-Wl,-rpath,$ORIGIN")
         .args(["-lquic", "-lgnutls"])
         .status()
         .unwrap();
