@@ -12,6 +12,7 @@
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
 use core::{
+    cmp::Ordering,
     fmt,
     hint,
     mem,
@@ -276,6 +277,37 @@ impl<T> Vec<T> {
             unsafe { ptr::swap(to_item, from_item) };
         }
         self.0.truncate(rest);
+    }
+}
+
+/// Searches in sorted items. Those of the standard slice do the same, but their arithmetic is checked
+/// and leaves a panic at every call.
+impl<T> Vec<T> {
+    /// Returns how many items at the front are `before`; all of these must come first.
+    pub fn partition_point(&self, mut before: impl FnMut(&T) -> bool) -> usize {
+        let mut rest = self.as_slice();
+        let mut passed = 0_usize;
+        while let Some((left, [middle, right @ ..])) = rest.split_at_checked(rest.len() / 2) {
+            if before(middle) {
+                passed = passed.wrapping_add(left.len()).wrapping_add(1);
+                rest = right;
+            } else {
+                rest = left;
+            }
+        }
+        passed
+    }
+
+    /// Finds an item for which `compare` says equal, or else the place where it belongs.
+    pub fn binary_search_by(
+        &self,
+        mut compare: impl FnMut(&T) -> Ordering,
+    ) -> Result<usize, usize> {
+        let at = self.partition_point(|item| compare(item) == Ordering::Less);
+        match self.get(at).map(compare) {
+            Some(Ordering::Equal) => Ok(at),
+            _ => Err(at),
+        }
     }
 }
 

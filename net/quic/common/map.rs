@@ -262,7 +262,9 @@ impl<K: Ord + Copy, V> OrdMap<K, V> {
                 .partition_point(|leaf| leaf.first().is_some_and(|(first, _)| first <= key))
                 .saturating_sub(1),
         };
-        let entries = self.spine.get(leaf).map_or(&[][..], |leaf| leaf);
+        let Some(entries) = self.spine.get(leaf) else {
+            return Err(Slot { leaf, index: 0 });
+        };
         match entries.last().map(|(last, _)| last.cmp(key)) {
             Some(Ordering::Less) => Err(Slot {
                 leaf,
