@@ -321,7 +321,7 @@ impl Connection {
         slot: Slot,
         full_size: bool,
     ) {
-        let interval = self.challenge_interval();
+        let times = self.challenge_times();
         let Some(path) = self.paths.get_mut(slot) else {
             return;
         };
@@ -336,7 +336,7 @@ impl Connection {
         if path.challenge.is_pending() {
             let data = path.challenge.data(cx.rng);
             if builder.write_frame(&Frame::PathChallenge { data }, Some(Token::PathChallenge)) {
-                path.challenge.on_sent(data, full_size, cx.now, interval);
+                path.challenge.on_sent(data, full_size, cx.now, times);
             }
         }
         // RFC 9000 9.3.3 #2

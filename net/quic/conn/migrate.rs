@@ -395,13 +395,14 @@ impl Connection {
         });
     }
 
-    /// Time between challenges: the larger of the present PTO and that of a path of which nothing
-    /// is known.
+    /// Time to the second challenge, and until a path is given up: three times the larger of the
+    /// present PTO and that of a path of which nothing is known.
     // RFC 9000 8.2.4 #2
     // RFC 9000 9.4 #4
-    pub(super) fn challenge_interval(&self) -> Duration {
+    pub(super) fn challenge_times(&self) -> (Duration, Duration) {
         let unknown = self.config.initial_rtt.saturating_mul(3);
-        self.recovery.pto_base(Space::Data).max(unknown)
+        let pto = self.recovery.pto_base(Space::Data);
+        (pto, pto.max(unknown).saturating_mul(3))
     }
 
     /// Largest datagram this side may send on a new path.

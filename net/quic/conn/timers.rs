@@ -25,7 +25,10 @@ use crate::{
             Instant, //
         },
     },
-    path::Slot,
+    path::{
+        Slot,
+        MIN_DATAGRAM, //
+    },
     recovery::{
         Recovery,
         Timeout,
@@ -47,7 +50,7 @@ impl Connection {
             .filter_map(|slot| self.paths.get(slot)?.challenge.deadline());
         let fixed = [
             self.recovery.deadline(&self.timer_context()),
-            self.spaces.ack_deadline(),
+            self.ack_deadline(),
             self.idle.deadline(self.three_pto()),
             self.keep_alive_deadline(),
             self.spaces.one_rtt.deadline(),
@@ -146,10 +149,21 @@ impl Connection {
     }
 
     fn timer_context(&self) -> TimerContext {
+        // A probe in an Initial packet needs a datagram of full size.
+        let needs_full = self.spaces.has_send_keys(Level::Initial);
+        let path = self.paths.active();
         TimerContext {
             has_handshake_keys: self.spaces.has_send_keys(Level::Handshake),
-            is_amplification_limited: self.paths.active().is_blocked(),
+            is_amplification_limited: path.is_blocked()
+                || (needs_full && path.budget() < MIN_DATAGRAM),
         }
+    }
+
+    /// An ACK frame that cannot be sent is no reason to wake up.
+    fn ack_deadline(&self) -> Option<Instant> {
+        let path = self.paths.active();
+        let can_send = !path.is_blocked() && self.remote_ids.get(path.dcid).is_some();
+        can_send.then(|| self.spaces.ack_deadline()).flatten()
     }
 
     fn keep_alive_deadline(&self) -> Option<Instant> {
@@ -163,10 +177,11 @@ impl Connection {
     }
 
     fn mtu_deadline(&self) -> Option<Instant> {
-        self.handshake
-            .is_confirmed
-            .then(|| self.paths.active().mtu.deadline())
-            .flatten()
+        let active = self.paths.active();
+        let may_probe = self.handshake.is_confirmed
+            && active.is_validated()
+            && !active.challenge.is_running();
+        may_probe.then(|| active.mtu.deadline()).flatten()
     }
 }
 

@@ -159,6 +159,9 @@ impl Connection {
         let mut count: usize = 0;
         while count < max_segments.max(1) {
             // RFC 9000 8 #1
+            if self.paths.active().is_blocked() {
+                break;
+            }
             let room = size.min(self.paths.active().budget());
             let room = room.min(buf.len().saturating_sub(total));
             if count > 0 && room < size {
@@ -195,7 +198,9 @@ impl Connection {
     // RFC 9000 12.2 #2
     // RFC 9000 12.2 #4
     fn write_datagram(&mut self, cx: &mut Cx<'_>, out: &mut [u8], ecn: Ecn) -> Option<Written> {
-        let data = self.may_send_data(cx.now);
+        // An Initial packet that elicits an acknowledgement needs a datagram of full size.
+        let is_cut = out.len() < MIN_DATAGRAM && self.spaces.has_send_keys(Level::Initial);
+        let data = !is_cut && self.may_send_data(cx.now);
         let wanted = self.levels_to_send(cx.now, data);
         let mut total = Written::default();
         let mut must_pad = false;
@@ -211,7 +216,7 @@ impl Connection {
             let rest_wanted = wanted.get(index.saturating_add(1)..).unwrap_or_default();
             let room = Room {
                 slot: Slot::Active,
-                data: data || self.spaces.probes(level.space()) > 0,
+                data: data || (!is_cut && self.spaces.probes(level.space()) > 0),
                 purpose: Purpose::Ordinary {
                     has_more: rest_wanted.contains(&true),
                 },

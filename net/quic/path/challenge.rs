@@ -12,8 +12,9 @@ use crate::common::{
     },
 };
 
-/// Challenges sent before a path is given up, one per interval.
-const MAX_TRIES: u8 = 3;
+/// Challenges whose answers are recognised. With intervals that double, more than these do not fit
+/// into the time after which a path is given up.
+const MAX_TRIES: u8 = 6;
 
 /// What a PATH_RESPONSE meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,10 @@ pub struct Challenge {
     running: bool,
     pending: bool,
     tries: u8,
+    /// When the next challenge, or the end, is due.
     deadline: Option<Instant>,
+    /// When the validation fails.
+    end: Option<Instant>,
     /// Payloads of the challenges sent, and whether the datagram was of full size.
     sent: [Option<([u8; 8], bool)>; MAX_TRIES as usize],
 }
@@ -82,16 +86,25 @@ impl Challenge {
         rng.u64().to_be_bytes()
     }
 
-    /// A challenge went out; the next one, or the end, is due after `interval`.
+    /// A challenge went out. The next one follows after `pto`, doubled for each one before, and the
+    /// validation fails `limit` after its first challenge.
     // RFC 9000 8.2.4 #1
     // RFC 9000 8.2.4 #2
-    pub fn on_sent(&mut self, data: [u8; 8], full_size: bool, now: Instant, interval: Duration) {
+    pub fn on_sent(
+        &mut self,
+        data: [u8; 8],
+        full_size: bool,
+        now: Instant,
+        (pto, limit): (Duration, Duration),
+    ) {
         if let Some(slot) = self.sent.get_mut(usize::from(self.tries)) {
             *slot = Some((data, full_size));
         }
+        let end = *self.end.get_or_insert(now.saturating_add(limit));
+        let interval = pto.saturating_shl(u32::from(self.tries));
         self.tries = self.tries.saturating_add(1);
         self.pending = false;
-        self.deadline = Some(now.saturating_add(interval));
+        self.deadline = Some(now.saturating_add(interval).min(end));
     }
 
     /// A PATH_RESPONSE arrived, on whatever path.
@@ -116,18 +129,25 @@ impl Challenge {
 
     /// When [`Self::on_timeout`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline.filter(|_| self.running && !self.pending)
+        let due = if self.pending { self.end } else { self.deadline };
+        due.filter(|_| self.running)
     }
 
     /// Looks at the clock.
     // RFC 9000 8.2.1 #3
     pub fn on_timeout(&mut self, now: Instant) -> Expiry {
-        if self.deadline().is_none_or(|deadline| now < deadline) {
+        // A challenge that cannot be sent does not keep the validation from failing.
+        let due = if self.pending { self.end } else { self.deadline() };
+        if due.is_none_or(|due| now < due) {
             return Expiry::Waiting;
         }
-        if self.tries >= MAX_TRIES {
+        if self.end.is_some_and(|end| now >= end) {
             self.stop();
             return Expiry::Failed;
+        }
+        if self.tries >= MAX_TRIES {
+            self.deadline = self.end;
+            return Expiry::Waiting;
         }
         self.pending = true;
         Expiry::Again

@@ -132,8 +132,9 @@ impl Path {
     }
 }
 
-/// Below this a datagram carries no frame worth sending: header, number, tag and a frame or two.
-const MIN_USEFUL: usize = 64;
+/// Below this a datagram may be unable to carry any frame: a long header with the longest ids, a
+/// packet number, a tag and a short ACK frame.
+const MIN_USEFUL: usize = 100;
 
 /// Which of the paths something concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -247,7 +247,7 @@ fn a_rebinding_nat_does_not_interrupt_a_transfer() {
         let more = (Dir::Bidi, 10);
         pair.client.borrow_mut().peer.app.plan.streams.push(more);
         assert!(pair.transfer(60, 2, 2), "{}", pair.describe());
-        pair.wait(ms(1_000));
+        pair.wait(ms(4_000));
         let server = pair.server.borrow();
         let expected = SocketAddr::from(([203, 0, 113, 77], 6000));
         assert_eq!(server.peers[0].remote(), expected);
