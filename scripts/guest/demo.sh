@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# The demo, in the guest: two network namespaces joined by veth with 20 ms delay and 1 % loss on both ends, a certificate
-# made for this run and verified by the client, a real file each way over IPv4 and IPv6 at the same time.
+# The demo, in the guest: two network namespaces joined by veth with a delay of 20 ms for the round trip and 1 % loss on
+# both ends, a certificate made for this run and verified by the client, a real file each way over IPv4 and IPv6.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 DIR=/tmp/demo
-DELAY=20ms LOSS=1%
+DELAY=10ms LOSS=1%
 
 say() { printf '==> %s\n' "$*"; }
 fail() { printf 'FAILED: %s\n' "$1"; shift; [ $# = 0 ] || tail -n 20 "$@"; exit 1; }
 
 # The real file: the kernel's own image, and the module's programs behind it until it is 16 MiB.
 make_file() {
-	cat "/usr/lib/modules/$(uname -r)/vmlinuz" "$QUIC" "$(command -v qemu-system-x86_64)" | head -c $((20 << 20)) >"$1"
+	head -c $((17 << 20)) <(cat "/usr/lib/modules/$(uname -r)/vmlinuz" "$QUIC" "$(command -v qemu-system-x86_64)") >"$1"
 	[ "$(stat -c %s "$1")" -ge $((16 << 20)) ] || fail "no file of 16 MiB could be made"
 }
 
@@ -38,10 +38,11 @@ row() {
 		awk -F'\t' '{printf "    %-24s %10s %16s %8s %14s  %-14s %s\n", $1, $2, $3, $4, $5, $6, $7}'
 }
 
-say "Linux $(uname -r) on $(nproc) CPUs; $(modinfo -F description /lib/modules/*/updates/quic.ko 2>/dev/null | head -n 1 || true)"
+trap 'printf "FAILED at line %s: %s\n" "$LINENO" "$BASH_COMMAND"' ERR
 install_module
+say "Linux $(uname -r) on $(nproc) CPUs; quic.ko: $(modinfo -F description quic)"
 make_net "$DELAY" "$LOSS"
-say "Two network namespaces, joined by veth with $DELAY delay and $LOSS loss on both ends"
+say "Two network namespaces, joined by veth with $DELAY delay and $LOSS loss on both ends: 20 ms for a round trip"
 make_certificate $DIR/pki demo.test
 say "A certificate made for this run; the client verifies its name (demo.test) and its authority"
 make_file $DIR/image
@@ -83,16 +84,7 @@ echo
 
 kill -INT "$capture"
 wait "$capture" 2>/dev/null || true
-say "What was on the wire, as tshark reads it (tcpdump, all four transfers):"
-tshark -r $DIR/capture -d udp.port==4433-4436,quic -q -z io,phs 2>/dev/null | grep -E '^ *(frame|eth|ip|ipv6|udp|quic)' | sed 's/^/    /'
-tshark -r $DIR/capture -d udp.port==4433-4436,quic -c 4000 -T fields -e quic.version -e quic.long.packet_type 2>/dev/null |
-	tr ',\t' '\n ' | awk '
-	/0x00000001/ {v1++} /0x6b3343cf/ {v2++}
-	END {printf "    among the first 4000: long headers of version 1: %d, of version 2: %d\n", v1, v2}'
-tshark -r $DIR/capture -d udp.port==4433-4436,quic -Y 'tls.handshake.type == 1' -T fields -e ip.src -e ipv6.src -e tls.handshake.extensions_alpn_str \
-	2>/dev/null | sed 's/^/    a ClientHello inside an Initial packet, from, ALPN: /' | sort | uniq | head -n 4
-[ "$(tshark -r $DIR/capture -d udp.port==4433-4436,quic -Y quic 2>/dev/null | head -n 100 | wc -l)" = 100 ] || fail "tshark does not recognise QUIC"
-
+cp $DIR/capture "$OUT/demo.pcap"
 kernel_log_clean || fail "the kernel's log has warnings"
 unload_module || fail "the module could not be removed after use"
 say "Afterwards: the kernel's log has no warning, and rmmod quic succeeded"

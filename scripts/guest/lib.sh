@@ -63,7 +63,7 @@ make_certificate() {
 
 # The kernel's log since boot must have no warning; prints what it has.
 kernel_log_clean() {
-	! dmesg | grep -E 'BUG:|WARNING:|Oops|panic|refcount|INFO: task|rcu_.*stall|use-after-free|Call Trace|leaked' | grep -v 'out-of-tree'
+	! dmesg | grep -E 'BUG:|WARNING:|Oops|Kernel panic|panicked|refcount|INFO: task|rcu_.*stall|use-after-free|Call Trace|leaked' | grep -vE 'out-of-tree|ommand line:'
 }
 
 # unload_module: rmmod after use, as soon as the last socket's memory is gone.
