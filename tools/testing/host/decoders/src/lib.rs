@@ -23,9 +23,9 @@ pub use handshake::{
     token, //
 };
 pub use packets::{
-    build,
     headers,
     open, //
+    packet,
 };
 pub use params::params;
 
@@ -35,12 +35,12 @@ pub type Target = fn(&[u8]);
 /// Every entry point with its name, which is that of its folder in the corpus.
 pub const TARGETS: [(&str, Target); 9] = [
     ("ack", ack),
-    ("build", build),
     ("client_hello", client_hello),
     ("first_packet", first_packet),
     ("frames", frames),
     ("headers", headers),
     ("open", open),
+    ("packet", packet),
     ("params", params),
     ("token", token),
 ];

@@ -23,7 +23,7 @@ use quic_core::{
     },
     frame::Frame,
     packet::{
-        self,
+        self as core_packet,
         OutHeader,
         Packet,
         PacketBuilder,
@@ -87,7 +87,7 @@ pub fn open(input: &[u8]) {
     let keys = initial_keys(version, &header.dcid, Side::Server).expect("keys");
     let mut rx = keys.rx.expect("both directions");
     // The fuzzer may know the sample packets of the RFC, which are authentic.
-    if let Ok(opened) = packet::open(bytes, &header, &mut rx, 0) {
+    if let Ok(opened) = core_packet::open(bytes, &header, &mut rx, 0) {
         assert!(opened.payload.end + 16 == bytes.len() && !opened.payload.is_empty());
         crate::frames(&bytes[opened.payload]);
     }
@@ -108,7 +108,7 @@ impl StreamSource for Source {
 }
 
 /// A script of frames for one packet: what was accepted is in the packet when it is opened.
-pub fn build(script: &[u8]) {
+pub fn packet(script: &[u8]) {
     let mut script = Reader::new(script);
     let (Ok(size), Ok(flags)) = (script.u16(), script.u8()) else {
         return;
@@ -151,7 +151,7 @@ pub fn build(script: &[u8]) {
         panic!("built what cannot be parsed");
     };
     assert_eq!((parsed.len, parsed.level), (sealed.len, level));
-    let opened = packet::open(packet, &parsed, &mut rx, sealed.pn).expect("authentic");
+    let opened = core_packet::open(packet, &parsed, &mut rx, sealed.pn).expect("authentic");
     check_frames(&packet[opened.payload], tokens.len(), level);
 }
 

@@ -1,7 +1,0 @@
-// SPDX-License-Identifier: GPL-2.0
-
-//! Fuzzes `quic_decoders::build`.
-
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| quic_decoders::build(data));
