@@ -19,6 +19,7 @@ macro_rules! record {
             $(pub(crate) $field: $ty,)*
         }
 
+        #[allow(dead_code, reason = "most structures go one way only")]
         impl $name {
             /// Size of the C structure.
             pub(crate) const SIZE: usize = $size;

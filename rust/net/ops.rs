@@ -87,6 +87,11 @@ unsafe fn raw_addr<'a>(addr: *const bindings::sockaddr_unsized, len: i32) -> Raw
     RawAddr(unsafe { slice::from_raw_parts(addr.cast::<u8>(), len) })
 }
 
+/// `proto_ops.bind`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a socket of this protocol and its own arguments.
 unsafe extern "C" fn bind<P: Protocol>(
     sock: *mut bindings::socket,
     addr: *mut bindings::sockaddr_unsized,
@@ -102,6 +107,11 @@ unsafe extern "C" fn bind<P: Protocol>(
     })
 }
 
+/// `proto_ops.connect`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a socket of this protocol and its own arguments.
 unsafe extern "C" fn connect<P: Protocol>(
     sock: *mut bindings::socket,
     addr: *mut bindings::sockaddr_unsized,
@@ -121,6 +131,11 @@ unsafe extern "C" fn connect<P: Protocol>(
     })
 }
 
+/// `proto_ops.accept`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a socket of this protocol and its own arguments.
 unsafe extern "C" fn accept(
     sock: *mut bindings::socket,
     new: *mut bindings::socket,
@@ -130,6 +145,11 @@ unsafe extern "C" fn accept(
     unsafe { bindings::inet_accept(sock, new, arg.cast()) }
 }
 
+/// `proto_ops.getname`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a socket of this protocol and its own arguments.
 unsafe extern "C" fn getname<P: Protocol>(
     sock: *mut bindings::socket,
     addr: *mut bindings::sockaddr,
@@ -146,6 +166,11 @@ unsafe extern "C" fn getname<P: Protocol>(
     })
 }
 
+/// `proto_ops.poll`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a socket of this protocol and its own arguments.
 unsafe extern "C" fn poll<P: Protocol>(
     file: *mut bindings::file,
     sock: *mut bindings::socket,
@@ -157,6 +182,11 @@ unsafe extern "C" fn poll<P: Protocol>(
     P::poll(unsafe { sock_of::<P>(sock) })
 }
 
+/// `proto_ops.listen`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a socket of this protocol and its own arguments.
 unsafe extern "C" fn listen<P: Protocol>(sock: *mut bindings::socket, backlog: i32) -> i32 {
     from_result(|| {
         // SAFETY: the socket layer calls with a socket of this protocol.
@@ -166,6 +196,11 @@ unsafe extern "C" fn listen<P: Protocol>(sock: *mut bindings::socket, backlog: i
     })
 }
 
+/// `proto_ops.shutdown`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a socket of this protocol and its own arguments.
 unsafe extern "C" fn shutdown<P: Protocol>(sock: *mut bindings::socket, how: i32) -> i32 {
     from_result(|| {
         if !(0..=2).contains(&how) {
@@ -179,6 +214,10 @@ unsafe extern "C" fn shutdown<P: Protocol>(sock: *mut bindings::socket, how: i32
 }
 
 /// `inet_recvmsg` without its receive-flow steering, which an encrypted protocol cannot use.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a socket of this protocol and its own arguments.
 unsafe extern "C" fn recvmsg<P: Protocol>(
     sock: *mut bindings::socket,
     msg: *mut bindings::msghdr,
@@ -189,6 +228,11 @@ unsafe extern "C" fn recvmsg<P: Protocol>(
     unsafe { recvmsg_sock::<P>((*sock).sk.cast(), msg, len, flags) }
 }
 
+/// `proto.accept`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a `sk` of this protocol and its own arguments.
 pub(super) unsafe extern "C" fn accept_sock<P: Protocol>(
     sk: *mut bindings::sock,
     arg: *mut bindings::proto_accept_arg,
@@ -210,6 +254,11 @@ pub(super) unsafe extern "C" fn accept_sock<P: Protocol>(
     }
 }
 
+/// `proto.ioctl`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a `sk` of this protocol and its own arguments.
 pub(super) unsafe extern "C" fn ioctl_sock<P: Protocol>(
     sk: *mut bindings::sock,
     cmd: i32,
@@ -226,6 +275,11 @@ pub(super) unsafe extern "C" fn ioctl_sock<P: Protocol>(
     })
 }
 
+/// `proto.setsockopt`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a `sk` of this protocol and its own arguments.
 pub(super) unsafe extern "C" fn setsockopt_sock<P: Protocol>(
     sk: *mut bindings::sock,
     level: i32,
@@ -252,6 +306,11 @@ pub(super) unsafe extern "C" fn setsockopt_sock<P: Protocol>(
     })
 }
 
+/// `proto.getsockopt`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a `sk` of this protocol and its own arguments.
 pub(super) unsafe extern "C" fn getsockopt_sock<P: Protocol>(
     sk: *mut bindings::sock,
     level: i32,
@@ -280,6 +339,11 @@ pub(super) unsafe extern "C" fn getsockopt_sock<P: Protocol>(
     })
 }
 
+/// `proto.sendmsg`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a `sk` of this protocol and its own arguments.
 pub(super) unsafe extern "C" fn sendmsg_sock<P: Protocol>(
     sk: *mut bindings::sock,
     msg: *mut bindings::msghdr,
@@ -295,6 +359,11 @@ pub(super) unsafe extern "C" fn sendmsg_sock<P: Protocol>(
     })
 }
 
+/// `proto.recvmsg`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a `sk` of this protocol and its own arguments.
 pub(super) unsafe extern "C" fn recvmsg_sock<P: Protocol>(
     sk: *mut bindings::sock,
     msg: *mut bindings::msghdr,

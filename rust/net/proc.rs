@@ -111,7 +111,7 @@ unsafe extern "C" fn init<T: PerNet>(net: *mut bindings::net) -> i32 {
         let id = unsafe { Net::from_ptr(net) }.id();
         T::init(id)?;
         // SAFETY: as above; the name is a constant string.
-        let dir = unsafe { bindings::proc_net_dir(net, T::DIR.as_ptr().cast()) };
+        let dir = unsafe { bindings::proc_net_dir(net, T::DIR.as_char_ptr()) };
         if dir.is_null() {
             T::exit(id);
             return Err(ENOMEM);
@@ -121,7 +121,7 @@ unsafe extern "C" fn init<T: PerNet>(net: *mut bindings::net) -> i32 {
             // SAFETY: a valid folder; the callback lives as long as the module.
             unsafe {
                 bindings::proc_create_net_single(
-                    name.as_ptr().cast(),
+                    name.as_char_ptr(),
                     0o444,
                     dir,
                     Some(show),
@@ -138,7 +138,7 @@ unsafe extern "C" fn init<T: PerNet>(net: *mut bindings::net) -> i32 {
 /// For `pernet_operations.exit` only.
 unsafe extern "C" fn exit<T: PerNet>(net: *mut bindings::net) {
     // SAFETY: made by `init`.
-    unsafe { bindings::proc_net_remove(net, T::DIR.as_ptr().cast()) };
+    unsafe { bindings::proc_net_remove(net, T::DIR.as_char_ptr()) };
     // SAFETY: the namespace is valid for this call.
     T::exit(unsafe { Net::from_ptr(net) }.id());
 }

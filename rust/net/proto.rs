@@ -128,11 +128,6 @@ impl Registration {
         register(t)?;
         Ok(Self { tables })
     }
-
-    /// The limits which sysctls show and change.
-    pub(super) fn limits(&self) -> *mut Accounting {
-        ptr::from_ref(&self.tables.accounting).cast_mut()
-    }
 }
 
 impl Drop for Registration {
@@ -185,8 +180,7 @@ fn fill<P: Protocol>(
     accounting: &mut Accounting,
 ) {
     for (to, from) in proto.name.iter_mut().zip(name.to_bytes().iter().take(31)) {
-        // CAST: bytes to the C type.
-        *to = *from as _;
+        *to = *from;
     }
     proto.owner = module.as_ptr();
     proto.no_autobind = true;
@@ -273,14 +267,34 @@ unsafe extern "C" fn init<P: Protocol>(sk: *mut bindings::sock) -> i32 {
     })
 }
 
+/// `proto.destroy`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a `sock` of this protocol.
 unsafe extern "C" fn destroy(_sk: *mut bindings::sock) {}
 
+/// `proto.hash`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a `sock` of this protocol.
 unsafe extern "C" fn hash(_sk: *mut bindings::sock) -> i32 {
     0
 }
 
+/// `proto.unhash`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a `sock` of this protocol.
 unsafe extern "C" fn unhash(_sk: *mut bindings::sock) {}
 
+/// `proto.close`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a `sock` of this protocol.
 unsafe extern "C" fn close<P: Protocol>(sk: *mut bindings::sock, _timeout: isize) {
     // SAFETY: a socket of this protocol.
     let sock = unsafe { Sock::<P>::from_ptr(sk) };
@@ -293,6 +307,11 @@ unsafe extern "C" fn close<P: Protocol>(sk: *mut bindings::sock, _timeout: isize
     unsafe { bindings::sock_put(sk) };
 }
 
+/// `proto.backlog_rcv`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a `sock` of this protocol.
 unsafe extern "C" fn backlog_rcv<P: Protocol>(
     sk: *mut bindings::sock,
     skb: *mut bindings::sk_buff,
@@ -308,6 +327,11 @@ unsafe extern "C" fn backlog_rcv<P: Protocol>(
     0
 }
 
+/// `proto.release_cb`.
+///
+/// # Safety
+///
+/// - Called by the socket layer with a `sock` of this protocol.
 unsafe extern "C" fn release_cb<P: Protocol>(sk: *mut bindings::sock) {
     // SAFETY: a socket of this protocol.
     let sock = unsafe { Sock::<P>::from_ptr(sk) };

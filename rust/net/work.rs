@@ -35,7 +35,7 @@ impl Queue {
         let flags = bindings::wq_flags_WQ_UNBOUND | bindings::wq_flags_WQ_MEM_RECLAIM;
         // SAFETY: the format has no directives; no further arguments are read.
         let ptr =
-            unsafe { bindings::alloc_workqueue_noprof(name.as_ptr().cast(), flags, 0) };
+            unsafe { bindings::alloc_workqueue_noprof(name.as_char_ptr(), flags, 0) };
         NonNull::new(ptr.cast()).map(Self).ok_or(ENOMEM)
     }
 

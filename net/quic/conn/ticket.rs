@@ -62,7 +62,7 @@ impl Connection {
 
     /// Takes what has arrived in order out of the CRYPTO stream of 1-RTT packets.
     pub(super) fn collect_ticket(&mut self) -> Result<(), TransportError> {
-        let stream = &mut self.spaces.crypto_mut(Space::Data);
+        let stream = self.spaces.crypto_mut(Space::Data);
         let mut scratch: Vec<u8> = Vec::new();
         while stream.readable() > 0 {
             let taken = stream.read(u64::MAX, &mut |bytes| {

@@ -83,6 +83,7 @@ impl RecvCredit {
     }
 
     /// Current size of the window.
+    #[cfg(test)]
     pub fn window(&self) -> u64 {
         self.window
     }

@@ -74,7 +74,8 @@ impl Opened {
         self.implicit.remove_range(index..index.saturating_add(1))
     }
 
-    /// Count of ranges kept, for the account of memory.
+    /// Count of ranges kept.
+    #[cfg(test)]
     pub fn ranges(&self) -> usize {
         self.implicit.len()
     }
