@@ -23,7 +23,10 @@ use crate::{
             Level,
             Space, //
         },
-        time::Instant,
+        time::{
+            Duration,
+            Instant, //
+        },
         token::Token, //
     },
     frame::{
@@ -77,6 +80,9 @@ pub(super) struct Room {
     /// Length the packet is to be padded to if no other follows it in the datagram.
     pub pad_to: usize,
 }
+
+/// How long sending rests when there was no memory to remember a packet.
+const STARVED: Duration = Duration::from_millis(10);
 
 /// A datagram that falls short of a full one by no more than this is padded if there is more to
 /// send, so that a batch of equal datagrams can go on.
@@ -142,7 +148,10 @@ impl Connection {
                 self.vanish();
                 return None;
             }
-            Err(NumberError::NoMemory) => return None,
+            Err(NumberError::NoMemory) => {
+                self.starved_until = Some(cx.now.saturating_add(STARVED));
+                return None;
+            }
         };
         let path = self.paths.get(room.slot)?;
         let epoch = path.epoch;
@@ -237,12 +246,7 @@ impl Connection {
     }
 
     // RFC 9001 4.9 #1
-    fn write_data(
-        &mut self,
-        cx: &mut Cx<'_>,
-        level: Level,
-        builder: &mut PacketBuilder<'_>,
-    ) {
+    fn write_data(&mut self, cx: &mut Cx<'_>, level: Level, builder: &mut PacketBuilder<'_>) {
         if level != Level::Early {
             self.spaces.crypto_mut(level.space()).write_frames(builder);
         }

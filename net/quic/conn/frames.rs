@@ -225,7 +225,8 @@ impl Connection {
         if limit == 0 || len.saturating_add(1) > limit {
             return Err(TransportError::protocol_violation("datagram not allowed"));
         }
-        self.streams.on_datagram(datagram, at, len, &mut self.events);
+        self.streams
+            .on_datagram(datagram, at, len, &mut self.events);
         Ok(())
     }
 

@@ -136,6 +136,8 @@ pub struct Connection {
     /// When a server forgets its 0-RTT keys, or a client stops waiting for 0-RTT packets to be
     /// acknowledged.
     early_until: Option<Instant>,
+    /// There was no memory to remember another packet; until then nothing is tried again.
+    starved_until: Option<Instant>,
     /// A datagram was sent.
     has_sent: bool,
     /// A frame of the packet in work found no memory.
@@ -230,6 +232,7 @@ impl Connection {
             active_carrier: Some(0),
             pacing_release: None,
             early_until: None,
+            starved_until: None,
             has_sent: false,
             refused: false,
             seal_failed: false,

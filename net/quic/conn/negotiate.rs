@@ -118,10 +118,8 @@ impl Connection {
         self.local.retry_source_connection_id = self.handshake.retry_scid.filter(|_| is_server);
         let has_token = is_server && self.config.stateless_reset;
         self.local.stateless_reset_token = has_token.then(|| self.local_ids.first_token());
-        self.local.version_information = self
-            .config
-            .compatible_versions
-            .then(|| self.own_versions());
+        self.local.version_information =
+            self.config.compatible_versions.then(|| self.own_versions());
     }
 
     /// RFC 9368 3: of a client, the versions in the order it likes them.
@@ -217,7 +215,9 @@ impl Connection {
     /// The peer's id of sequence number 0.
     fn peer_id(&self) -> crate::common::id::ConnectionId {
         let active = self.paths.active().dcid;
-        self.remote_ids.get(active).unwrap_or(self.handshake.key_dcid)
+        self.remote_ids
+            .get(active)
+            .unwrap_or(self.handshake.key_dcid)
     }
 
     /// RFC 9368 4 at the client: nobody has talked us into another version.
@@ -262,7 +262,9 @@ impl Connection {
         let is_offered = info.available().contains(&wanted);
         let may_change = self.config.compatible_versions
             && wanted.is_supported()
-            && !self.spaces.has_send_keys(crate::common::id::Level::Handshake);
+            && !self
+                .spaces
+                .has_send_keys(crate::common::id::Level::Handshake);
         if wanted != self.version && is_offered && may_change {
             self.change_version(wanted);
             self.announce_ids();

@@ -157,12 +157,7 @@ impl Connection {
     }
 
     /// Packets that are not protected. Returns whether it was one that is meant for us.
-    fn handle_special(
-        &mut self,
-        cx: &mut Cx<'_>,
-        arrival: &Arrival,
-        packet: &Packet<'_>,
-    ) -> bool {
+    fn handle_special(&mut self, cx: &mut Cx<'_>, arrival: &Arrival, packet: &Packet<'_>) -> bool {
         // RFC 9000 6.2 #2
         let is_fresh = self.side == Side::Client && !self.handshake.has_heard;
         match packet {
@@ -203,8 +198,8 @@ impl Connection {
             Ok(arrived) => arrived,
             Err(error) => return self.on_open_error(cx, error),
         };
-        arrived.payload = arrived.payload.start.saturating_add(at)
-            ..arrived.payload.end.saturating_add(at);
+        arrived.payload =
+            arrived.payload.start.saturating_add(at)..arrived.payload.end.saturating_add(at);
         arrived.carrier = carrier;
         arrived.ecn = arrival.ecn;
         arrived.received = arrival.received;
@@ -226,7 +221,10 @@ impl Connection {
             return true;
         }
         // RFC 9000 5.2.1 #3
-        if !header.version.is_some_and(|v| self.takes_version(v, header.level)) {
+        if !header
+            .version
+            .is_some_and(|v| self.takes_version(v, header.level))
+        {
             return false;
         }
         // RFC 9000 7.2 #3

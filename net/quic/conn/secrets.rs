@@ -33,13 +33,13 @@ use crate::{
             Space, //
         },
     },
+    conn::spaces::Arrived,
     crypto::keys::{
         self,
         RxKeys,
         TxKeys, //
     },
     frame::CryptoFrame,
-    conn::spaces::Arrived,
 };
 
 /// A traffic secret of TLS.

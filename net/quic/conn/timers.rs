@@ -58,7 +58,9 @@ impl Connection {
             self.mtu_deadline(),
             self.pacing_release,
         ];
-        fixed.into_iter().flatten().chain(challenges).min()
+        let next = fixed.into_iter().flatten().chain(challenges).min();
+        // What is due but cannot be sent for want of memory must not wake us at once again.
+        next.map(|at| at.max(self.starved_until.unwrap_or(at)))
     }
 
     /// Acts on whatever is due at `cx.now`. Being called too early does no harm.
@@ -178,9 +180,8 @@ impl Connection {
 
     fn mtu_deadline(&self) -> Option<Instant> {
         let active = self.paths.active();
-        let may_probe = self.handshake.is_confirmed
-            && active.is_validated()
-            && !active.challenge.is_running();
+        let may_probe =
+            self.handshake.is_confirmed && active.is_validated() && !active.challenge.is_running();
         may_probe.then(|| active.mtu.deadline()).flatten()
     }
 }

@@ -79,6 +79,7 @@ impl Connection {
         max_segments: usize,
     ) -> Option<Transmit> {
         self.pacing_release = None;
+        self.starved_until = None;
         self.check_key_use(cx);
         let transmit = match self.state {
             State::Closed | State::Draining => None,
@@ -121,7 +122,9 @@ impl Connection {
     /// A probe for a larger datagram size.
     fn transmit_probe(&mut self, cx: &mut Cx<'_>, buf: &mut [u8]) -> Option<Transmit> {
         let active = self.paths.active();
-        if !active.mtu.wants_probe(cx.now) || !active.is_validated() || active.challenge.is_running()
+        if !active.mtu.wants_probe(cx.now)
+            || !active.is_validated()
+            || active.challenge.is_running()
         {
             return None;
         }
@@ -260,8 +263,8 @@ impl Connection {
     // RFC 9000 14.1 #2
     fn must_pad_initial(&self, data: bool) -> bool {
         let space = Space::Initial;
-        let elicits = self.spaces.probes(space) > 0
-            || (data && self.spaces.crypto(space).has_pending());
+        let elicits =
+            self.spaces.probes(space) > 0 || (data && self.spaces.crypto(space).has_pending());
         self.side == Side::Client || elicits
     }
 

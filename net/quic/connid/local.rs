@@ -293,7 +293,10 @@ impl LocalIds {
     /// The next change for the glue's table. Retired entries are forgotten here.
     pub fn poll_op(&mut self) -> Option<CidOp> {
         if let Some(at) = self.entries.iter().position(|e| e.table == Table::Remove) {
-            return self.entries.remove(at).map(|e| CidOp::Remove { cid: e.cid });
+            return self
+                .entries
+                .remove(at)
+                .map(|e| CidOp::Remove { cid: e.cid });
         }
         let entry = self.entries.iter_mut().find(|e| e.table == Table::Add)?;
         entry.table = Table::Present;

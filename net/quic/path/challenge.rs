@@ -129,7 +129,11 @@ impl Challenge {
 
     /// When [`Self::on_timeout`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
-        let due = if self.pending { self.end } else { self.deadline };
+        let due = if self.pending {
+            self.end
+        } else {
+            self.deadline
+        };
         due.filter(|_| self.running)
     }
 
@@ -137,7 +141,11 @@ impl Challenge {
     // RFC 9000 8.2.1 #3
     pub fn on_timeout(&mut self, now: Instant) -> Expiry {
         // A challenge that cannot be sent does not keep the validation from failing.
-        let due = if self.pending { self.end } else { self.deadline() };
+        let due = if self.pending {
+            self.end
+        } else {
+            self.deadline()
+        };
         if due.is_none_or(|due| now < due) {
             return Expiry::Waiting;
         }

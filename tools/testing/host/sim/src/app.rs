@@ -25,7 +25,7 @@ use quic_core::conn::{
 use quic_core::inqueue::Readable;
 
 /// Bytes the application lets the connection hold for sending.
-const SEND_BUFFER: usize = 512 * 1024;
+const SEND_BUFFER: usize = 8 << 20;
 
 /// Largest piece of data handed over at once.
 const PIECE: u64 = 16 * 1024;
@@ -153,35 +153,33 @@ impl App {
 
     fn write(&mut self, connection: &mut Connection) {
         let side = self.side;
-        self.sending.retain_mut(|sending| {
-            loop {
-                if connection.send_truesize() > SEND_BUFFER {
-                    return true;
-                }
-                let streams = connection.streams_mut();
-                let Ok(credit) = streams.sendable(sending.id) else {
-                    return false;
-                };
-                let left = sending.len - sending.next;
-                let len = left.min(credit).min(PIECE);
-                if len == 0 && left > 0 {
-                    streams.note_data_blocked(sending.id);
-                    return true;
-                }
-                let id = sending.id;
-                let range = sending.next..sending.next + len;
-                let bytes: Vec<u8> = range.map(|at| pattern(id, side, at)).collect();
-                let Ok(chunk) = Chunk::try_from_slice(&bytes) else {
-                    return true;
-                };
-                let fin = len == left;
-                if streams.queue(id, chunk, fin).is_err() {
-                    return true;
-                }
-                sending.next += len;
-                if fin {
-                    return false;
-                }
+        self.sending.retain_mut(|sending| loop {
+            if connection.send_truesize() > SEND_BUFFER {
+                return true;
+            }
+            let streams = connection.streams_mut();
+            let Ok(credit) = streams.sendable(sending.id) else {
+                return false;
+            };
+            let left = sending.len - sending.next;
+            let len = left.min(credit).min(PIECE);
+            if len == 0 && left > 0 {
+                streams.note_data_blocked(sending.id);
+                return true;
+            }
+            let id = sending.id;
+            let range = sending.next..sending.next + len;
+            let bytes: Vec<u8> = range.map(|at| pattern(id, side, at)).collect();
+            let Ok(chunk) = Chunk::try_from_slice(&bytes) else {
+                return true;
+            };
+            let fin = len == left;
+            if streams.queue(id, chunk, fin).is_err() {
+                return true;
+            }
+            sending.next += len;
+            if fin {
+                return false;
             }
         });
     }

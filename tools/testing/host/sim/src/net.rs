@@ -328,7 +328,12 @@ impl Direction {
         if waiting_bytes > self.link.queue {
             return None;
         }
-        if self.link.mark_above.is_some_and(|above| waiting_bytes > above) && packet.ecn != 0 {
+        if self
+            .link
+            .mark_above
+            .is_some_and(|above| waiting_bytes > above)
+            && packet.ecn != 0
+        {
             packet.ecn = 3;
             self.counts.marked += 1;
         }

@@ -247,13 +247,8 @@ impl Server {
                 let error = TransportError::invalid_token("retry token");
                 let mut out = [0u8; 200];
                 let (to, from) = (&incoming.scid, &incoming.dcid);
-                let len = stateless::write_initial_close(
-                    &mut out,
-                    incoming.version,
-                    to,
-                    from,
-                    &error,
-                );
+                let len =
+                    stateless::write_initial_close(&mut out, incoming.version, to, from, &error);
                 self.answer(packet, &out[..len.unwrap_or(0)]);
                 return;
             }
@@ -394,7 +389,10 @@ impl Node for Server {
     }
 
     fn next_timeout(&self) -> Option<Instant> {
-        let timeouts = self.peers.iter().filter_map(|p| p.connection.next_timeout());
+        let timeouts = self
+            .peers
+            .iter()
+            .filter_map(|p| p.connection.next_timeout());
         timeouts.min()
     }
 }

@@ -112,7 +112,12 @@ impl Peer {
         };
         let ecn = Ecn::from_bits(packet.ecn);
         if std::env::var_os("SIM_TRACE").is_some() {
-            eprintln!("{:>9} us: {} bytes at {}", now.as_nanos() / 1000, packet.bytes.len(), packet.dst);
+            eprintln!(
+                "{:>9} us: {} bytes at {}",
+                now.as_nanos() / 1000,
+                packet.bytes.len(),
+                packet.dst
+            );
         }
         self.with(now, |connection, cx| {
             connection.handle_datagram(cx, path, ecn, &mut datagram);
@@ -125,11 +130,7 @@ impl Peer {
     }
 
     /// Lets handshake and application act, and sends. `on_op` learns of connection ids.
-    pub fn drive(
-        &mut self,
-        now: Instant,
-        on_op: &mut dyn FnMut(CidOp),
-    ) -> Vec<(Instant, Packet)> {
+    pub fn drive(&mut self, now: Instant, on_op: &mut dyn FnMut(CidOp)) -> Vec<(Instant, Packet)> {
         self.handshake(now);
         self.app.act(&mut self.connection, now);
         while let Some(event) = self.connection.events().pop() {
@@ -169,7 +170,11 @@ impl Peer {
     fn run(&mut self, now: Instant, steps: Vec<Step>) {
         for step in steps {
             if let Err(error) = self.step(now, step) {
-                let code = if error == Error::NoMemory { 0x01 } else { 0x150 };
+                let code = if error == Error::NoMemory {
+                    0x01
+                } else {
+                    0x150
+                };
                 self.with(now, |connection, cx| {
                     connection.close(cx, false, code, b"handshake script");
                 });

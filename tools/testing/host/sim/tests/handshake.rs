@@ -249,7 +249,10 @@ fn the_client_gets_the_session_ticket() {
     let client = pair.client.borrow();
     assert_eq!(client.peer.connection.session_ticket().len(), 104);
     let is_ticket = |event: &Event| matches!(event, Event::NewSessionTicket(_));
-    assert_eq!(client.peer.events.iter().filter(|e| is_ticket(e)).count(), 1);
+    assert_eq!(
+        client.peer.events.iter().filter(|e| is_ticket(e)).count(),
+        1
+    );
 }
 
 // RFC 9000 8.1 #2 test
