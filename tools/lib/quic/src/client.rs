@@ -26,9 +26,14 @@ use crate::{
     },
     conn::Connection,
     driver,
+    early::EarlyConnection,
     error::{
         Error,
         Result, //
+    },
+    establish::{
+        self,
+        Pending, //
     },
     resumption::SessionTicket,
     settings::{
@@ -167,6 +172,32 @@ impl Connection {
     ) -> Result<Connection> {
         connect_any(addr, server_name, config, Some(ticket))
     }
+
+    /// Like [`Self::connect_resuming`], but returns before the handshake, so that data can be
+    /// sent at once (0-RTT). Only the first address is tried.
+    ///
+    /// Somebody who has copied early data may send it again: send only what does no harm twice.
+    /// A server that does not take it gets it after the handshake.
+    pub fn connect_early(
+        addr: impl ToSocketAddrs,
+        server_name: &str,
+        config: &ClientConfig,
+        ticket: &SessionTicket,
+    ) -> Result<EarlyConnection> {
+        let mut addrs = addr
+            .to_socket_addrs()
+            .map_err(|err| Error::Io("looking up the server's address", err))?;
+        let addr = addrs
+            .next()
+            .ok_or_else(|| Error::Config("the server's name has no address".into()))?;
+        EarlyConnection::new(connect_one(
+            &addr,
+            server_name,
+            &config.0,
+            Some(ticket),
+            true,
+        )?)
+    }
 }
 
 fn connect_any(
@@ -180,7 +211,8 @@ fn connect_any(
         .map_err(|err| Error::Io("looking up the server's address", err))?;
     let mut last = None;
     for addr in addrs {
-        match connect_one(&addr, server_name, &config.0, ticket) {
+        let begun = connect_one(&addr, server_name, &config.0, ticket, false);
+        match begun.and_then(Pending::finish) {
             Err(err @ (Error::Io(..) | Error::Timeout(_))) => last = Some(err),
             other => return other,
         }
@@ -193,7 +225,8 @@ fn connect_one(
     server_name: &str,
     config: &Inner,
     ticket: Option<&SessionTicket>,
-) -> Result<Connection> {
+    early: bool,
+) -> Result<Pending> {
     let socket = Socket::open(addr).map_err(driver::open_error)?;
     let settings = &config.settings;
     settings.apply(&socket)?;
@@ -205,9 +238,12 @@ fn connect_one(
     socket
         .connect(addr)
         .map_err(|err| Error::Io("connecting", err))?;
-    let mut session = config.tls.session(Some(server_name), settings, false)?;
+    let mut session = config.tls.session(Some(server_name), settings, early)?;
     if let Some(ticket) = ticket {
         ticket.apply(&mut session)?;
+        if early {
+            ticket.apply_limits(&socket)?;
+        }
     }
-    driver::establish(socket, session, settings, Instant::now())
+    establish::begin(socket, session, settings, Instant::now())
 }

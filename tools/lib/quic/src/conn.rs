@@ -73,11 +73,15 @@ pub struct ConnectionInfo {
     pub version: Version,
     /// The session continues an earlier one.
     pub resumed: bool,
+    /// The server has taken early data (0-RTT), which somebody may have copied and sent again.
+    pub early_data: bool,
     /// The server's name: as given to [`Connection::connect`], or as the client asked for it
     /// (SNI).
     pub server_name: Option<String>,
     /// The peer proved its identity by a certificate or a pre-shared key.
     pub peer_verified: bool,
+    /// On a server: the pre-shared key by which the client has identified itself.
+    pub psk_identity: Option<String>,
 }
 
 /// An established connection. Clones are handles of the same connection.
@@ -87,6 +91,7 @@ pub struct ConnectionInfo {
 #[derive(Clone, Debug)]
 pub struct Connection {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) info: Arc<ConnectionInfo>,
 }
 
 /// What the handles of one connection share.
@@ -94,7 +99,6 @@ pub struct Connection {
 pub(crate) struct Shared {
     pub(crate) socket: Arc<Socket>,
     pub(crate) demux: Demux,
-    pub(crate) info: ConnectionInfo,
     pub(crate) is_server: bool,
     pub(crate) read_timeout: Option<Duration>,
     pub(crate) close_timeout: Duration,
@@ -106,21 +110,18 @@ pub(crate) struct Shared {
 impl Connection {
     /// What is known about the connection.
     pub fn info(&self) -> &ConnectionInfo {
-        &self.shared.info
+        &self.info
     }
 
     /// Opens a bidirectional stream. Waits, up to the write time-out, while the peer permits no
     /// more streams. The peer learns of it with the first byte.
     pub fn open_bi(&self) -> Result<BiStream> {
-        let id = self.open(false)?;
-        self.shared.demux.opened(id);
-        Ok(BiStream::new(&self.shared, id))
+        Shared::open_bi(&self.shared)
     }
 
     /// Opens a unidirectional stream, like [`Self::open_bi`].
     pub fn open_uni(&self) -> Result<SendStream> {
-        let id = self.open(true)?;
-        Ok(SendStream::new(Arc::clone(&self.shared), id))
+        Shared::open_uni(&self.shared)
     }
 
     /// Waits for the next stream that the peer opens and sends something on.
@@ -216,13 +217,6 @@ impl Connection {
             Ok(()) => Ok(CloseReason::default()),
         }
     }
-
-    fn open(&self, uni: bool) -> Result<StreamId> {
-        match self.shared.socket.open_stream(uni, true) {
-            Ok(id) => Ok(StreamId(id)),
-            Err(err) => Err(self.shared.explain("opening a stream", err)),
-        }
-    }
 }
 
 impl AsFd for Connection {
@@ -243,6 +237,14 @@ impl Shared {
             Some(libc::EPIPE | libc::ENOTCONN) => self.refine(self.socket.ended_error()),
             Some(libc::EAGAIN | libc::ENOSPC) => Error::Timeout(what),
             _ => Error::Io(what, err),
+        }
+    }
+
+    /// Opens the next stream of this side.
+    pub(crate) fn open(&self, uni: bool) -> Result<StreamId> {
+        match self.socket.open_stream(uni, true) {
+            Ok(id) => Ok(StreamId(id)),
+            Err(err) => Err(self.explain("opening a stream", err)),
         }
     }
 

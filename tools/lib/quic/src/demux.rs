@@ -91,11 +91,13 @@ enum Turn {
 }
 
 impl Demux {
+    /// A demultiplexer whose readers wait until [`Self::release`].
     pub(crate) fn new(is_server: bool, limit: usize) -> Demux {
         Demux {
             state: Mutex::new(State {
                 inbox: Inbox::new(is_server, limit),
-                leading: false,
+                // Until `release`: the handshake still receives.
+                leading: true,
                 scratch: Vec::new(),
             }),
             changed: Condvar::new(),
@@ -106,6 +108,17 @@ impl Demux {
     pub(crate) fn put(&self, received: &Received, bytes: &[u8]) {
         self.lock().inbox.on_item(received, bytes);
         self.changed.notify_all();
+    }
+
+    /// The handshake is over: readers may receive.
+    pub(crate) fn release(&self) {
+        self.lock().leading = false;
+        self.changed.notify_all();
+    }
+
+    /// Nothing will ever be received.
+    pub(crate) fn end(&self, reason: Error) {
+        self.lock().inbox.end(reason);
     }
 
     /// Registers a stream that this side opened and will read.

@@ -3,11 +3,7 @@
 
 use std::{
     io,
-    sync::{
-        atomic::AtomicBool,
-        Arc,
-        Mutex, //
-    },
+    sync::Arc,
     time::{
         Duration,
         Instant, //
@@ -15,15 +11,7 @@ use std::{
 };
 
 use crate::{
-    conn::{
-        Connection,
-        ConnectionInfo,
-        Shared, //
-    },
-    demux::{
-        time_left,
-        Demux, //
-    },
+    demux::time_left,
     error::{
         CloseReason,
         Error,
@@ -37,7 +25,6 @@ use crate::{
         Setup,
         Step, //
     },
-    settings::Settings,
     socket::Socket,
     sys::{
         gnutls::{
@@ -76,25 +63,79 @@ pub(crate) struct Finished {
     pub(crate) session: Session,
     /// Items that arrived among the handshake messages, in order.
     pub(crate) items: Vec<(Received, Vec<u8>)>,
+    /// The pre-shared key by which the client has identified itself.
+    pub(crate) psk_identity: Option<String>,
 }
 
-/// Runs a handshake. If it fails, the peer is told.
-pub(crate) fn run(
-    wire: &Arc<impl Wire + 'static>,
-    prepared: Prepared,
-    timeout: Duration,
-) -> Result<Finished> {
-    let Parts { mut session, setup } = prepared.split();
-    let mut items = Vec::new();
-    let mut keep = |received: &Received, bytes: &[u8]| {
-        items.push((*received, bytes.to_vec()));
-        Ok(())
-    };
-    run_session(wire, session.as_ref(), setup, timeout, &mut keep)?;
-    Ok(Finished { session, items })
+/// A handshake on its way.
+pub(crate) struct Running<W> {
+    wire: Arc<W>,
+    session: Session,
+    machine: Machine,
+    deadline: Option<Instant>,
+}
+
+/// How far to go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Something has to be received.
+    Receive,
+    Done,
+}
+
+impl<W: Wire + 'static> Running<W> {
+    /// Starts; a client's ClientHello is sent at once. If it fails, the peer is told.
+    pub(crate) fn start(wire: Arc<W>, prepared: Prepared, timeout: Duration) -> Result<Self> {
+        let deadline = Instant::now().checked_add(timeout);
+        let Parts { mut session, setup } = prepared.split();
+        let kernel = Arc::clone(&wire) as Arc<dyn Kernel>;
+        let started = Machine::start(session.as_ref(), kernel, setup).and_then(|mut machine| {
+            let no_items = &mut |_: &Received, _: &[u8]| Ok(());
+            drive(
+                &*wire,
+                session.as_ref(),
+                &mut machine,
+                deadline,
+                Until::Receive,
+                no_items,
+            )?;
+            Ok(machine)
+        });
+        Ok(Running {
+            machine: told(&*wire, started)?,
+            wire,
+            session,
+            deadline,
+        })
+    }
+
+    /// Goes on to the end. If it fails, the peer is told.
+    pub(crate) fn finish(mut self) -> Result<Finished> {
+        let mut items = Vec::new();
+        let mut keep = |received: &Received, bytes: &[u8]| {
+            items.push((*received, bytes.to_vec()));
+            Ok(())
+        };
+        let (session, machine) = (self.session.as_ref(), &mut self.machine);
+        let end = drive(
+            &*self.wire,
+            session,
+            machine,
+            self.deadline,
+            Until::Done,
+            &mut keep,
+        );
+        told(&*self.wire, end)?;
+        Ok(Finished {
+            psk_identity: self.machine.psk_identity(),
+            session: self.session,
+            items,
+        })
+    }
 }
 
 /// Runs the handshake of somebody's session. Items that are no handshake messages go to `other`.
+/// If it fails, the peer is told.
 pub(crate) fn run_session(
     wire: &Arc<impl Wire + 'static>,
     session: SessionRef<'_>,
@@ -104,8 +145,14 @@ pub(crate) fn run_session(
 ) -> Result<()> {
     let kernel = Arc::clone(wire) as Arc<dyn Kernel>;
     let deadline = Instant::now().checked_add(timeout);
-    let result = Machine::start(session, kernel, setup)
-        .and_then(|machine| drive(&**wire, session, machine, deadline, other));
+    let result = Machine::start(session, kernel, setup).and_then(|mut machine| {
+        drive(&**wire, session, &mut machine, deadline, Until::Done, other)
+    });
+    told(&**wire, result)
+}
+
+/// Tells the peer of a failure.
+fn told<T>(wire: &dyn Wire, result: Result<T>) -> Result<T> {
     if let Err(err) = &result {
         if let Some((code, phrase)) = close_for(err) {
             wire.close(code, &phrase);
@@ -117,14 +164,16 @@ pub(crate) fn run_session(
 fn drive(
     wire: &dyn Wire,
     session: SessionRef<'_>,
-    mut machine: Machine,
+    machine: &mut Machine,
     deadline: Option<Instant>,
+    until: Until,
     other: &mut dyn FnMut(&Received, &[u8]) -> Result<()>,
 ) -> Result<()> {
-    let mut buf = vec![0; MESSAGE_LEN];
+    let mut buf = Vec::new();
     loop {
         match machine.next() {
             Step::Done => return Ok(()),
+            Step::Receive if until == Until::Receive => return Ok(()),
             Step::Send { level, bytes, more } => {
                 let sent = send_all(wire, level, &bytes, more, deadline);
                 // Only a ticket, of which a client that has closed already has no use.
@@ -133,6 +182,7 @@ fn drive(
                 }
             }
             Step::Receive => {
+                buf.resize(MESSAGE_LEN, 0);
                 let received = receive(wire, &mut buf, deadline)?;
                 let bytes = buf.get(..received.len).unwrap_or_default();
                 match received.handshake.and_then(Level::from_u8) {
@@ -188,68 +238,6 @@ fn io_error(wire: &dyn Wire, what: &'static str, err: io::Error) -> Error {
         }
         _ => Error::Io(what, err),
     }
-}
-
-/// Runs the handshake of a connected or accepted socket.
-pub(crate) fn establish(
-    socket: Socket,
-    prepared: Prepared,
-    settings: &Settings,
-    started: Instant,
-) -> Result<Connection> {
-    let io_error = |what| move |err| Error::Io(what, err);
-    let is_server = prepared.is_server;
-    let verifies_peer = prepared.verifies_peer;
-    let asked_name = prepared.peer_name.clone();
-    socket
-        .set_write_timeout(Some(settings.handshake_timeout))
-        .map_err(io_error("setting a time-out"))?;
-    let socket = Arc::new(socket);
-    let mut finished = run(&socket, prepared, settings.handshake_timeout)?;
-    let handshake_time = started.elapsed();
-    socket
-        .set_write_timeout(settings.write_timeout)
-        .map_err(io_error("setting a time-out"))?;
-    let session = finished.session.as_ref();
-    let alpn = session.alpn();
-    let cipher = session.cipher(false).ok_or_else(|| Error::Tls {
-        alert: None,
-        reason: "the session has no cipher".into(),
-    })?;
-
-    let info = ConnectionInfo {
-        local: socket
-            .local_addr()
-            .map_err(io_error("reading the local address"))?,
-        peer: socket
-            .peer_addr()
-            .map_err(io_error("reading the peer's address"))?,
-        handshake_time,
-        alpn: alpn.map(|name| String::from_utf8_lossy(&name).into_owned()),
-        cipher,
-        version: socket.version().map_err(io_error("reading the version"))?,
-        resumed: session.is_resumed(),
-        server_name: asked_name.or_else(|| session.server_name()),
-        peer_verified: verifies_peer && (session.has_peer_certificate() || !is_server),
-    };
-    // The hooks would keep the socket open.
-    session.detach();
-    let demux = Demux::new(is_server, settings.receive_buffer);
-    for (received, bytes) in &finished.items {
-        demux.put(received, bytes);
-    }
-    Ok(Connection {
-        shared: Arc::new(Shared {
-            socket,
-            demux,
-            info,
-            is_server,
-            read_timeout: settings.read_timeout,
-            close_timeout: settings.close_timeout,
-            closed: AtomicBool::new(false),
-            session: Mutex::new(Some(finished.session).filter(|_| !is_server)),
-        }),
-    })
 }
 
 /// The error of opening a socket.

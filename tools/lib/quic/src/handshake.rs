@@ -170,6 +170,12 @@ impl Machine {
         }
     }
 
+    /// The identity of the pre-shared key that the client has used, if it is done.
+    pub(crate) fn psk_identity(&self) -> Option<String> {
+        let known = self.answers.lock().psk.clone();
+        known.filter(|(_, known)| *known).map(|(name, _)| name)
+    }
+
     /// Takes handshake bytes from the peer. After an error, [`close_for`] says what to tell the
     /// peer.
     pub(crate) fn on_received(

@@ -84,7 +84,9 @@ mod config;
 mod conn;
 mod demux;
 mod driver;
+mod early;
 mod error;
+mod establish;
 mod handshake;
 mod resumption;
 mod server;
@@ -114,6 +116,7 @@ pub use conn::{
     Connection,
     ConnectionInfo, //
 };
+pub use early::EarlyConnection;
 pub use error::{
     Alert,
     CertificateError,

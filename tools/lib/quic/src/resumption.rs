@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    config::TransportParams,
     conn::{
         deadline,
         Connection, //
@@ -16,13 +17,16 @@ use crate::{
         Error,
         Result, //
     },
+    socket::Socket,
     sys::gnutls::Code,
     tls::Prepared,
     uapi::Level, //
 };
 
 /// Format of stored tickets; others are not used.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// Length of the server's limits in a stored ticket.
+const LIMITS_LEN: usize = 56;
 
 /// What a client remembers of a connection in order to continue it
 /// ([`Connection::connect_resuming`]). Good for one server and for as long as that likes, mostly
@@ -33,6 +37,8 @@ pub struct SessionTicket {
     name: String,
     /// The server had proved its identity.
     verified: bool,
+    /// What the server permitted, for early data.
+    limits: TransportParams,
     tls: Vec<u8>,
 }
 
@@ -50,10 +56,12 @@ impl SessionTicket {
             let ([FORMAT, verified, len], rest) = bytes.split_first_chunk()? else {
                 return None;
             };
-            let (name, tls) = rest.split_at_checked(usize::from(*len))?;
+            let (name, rest) = rest.split_at_checked(usize::from(*len))?;
+            let (limits, tls) = rest.split_at_checked(LIMITS_LEN)?;
             Some(SessionTicket {
                 name: String::from_utf8(name.to_vec()).ok()?,
                 verified: *verified == 1,
+                limits: TransportParams::decode(limits),
                 tls: tls.to_vec(),
             })
         };
@@ -65,7 +73,8 @@ impl SessionTicket {
         let len = u8::try_from(self.name.len()).unwrap_or(0);
         let name = self.name.as_bytes().get(..usize::from(len));
         let head = [FORMAT, u8::from(self.verified), len];
-        [&head, name.unwrap_or_default(), &self.tls].concat()
+        let name = name.unwrap_or_default();
+        [&head, name, &self.limits.encode(), &self.tls].concat()
     }
 
     /// Lets a session continue the one that the ticket is from. A continued session shows no
@@ -81,6 +90,15 @@ impl SessionTicket {
         }
         let session = prepared.session.as_ref();
         session.resume(&self.tls).map_err(tls_error)
+    }
+}
+
+impl SessionTicket {
+    /// Tells the socket what the server permitted, so that it can send early data.
+    pub(crate) fn apply_limits(&self, socket: &Socket) -> Result<()> {
+        socket
+            .set_remembered_params(&self.limits)
+            .map_err(|err| Error::Io("setting the server's limits", err))
     }
 }
 
@@ -120,10 +138,21 @@ impl Connection {
         }
         let data = session.as_ref().resumption_data().map_err(tls_error)?;
         Ok(Some(SessionTicket {
-            name: shared.info.server_name.clone().unwrap_or_default(),
-            verified: shared.info.peer_verified,
+            name: self.info.server_name.clone().unwrap_or_default(),
+            verified: self.info.peer_verified,
+            limits: remembered(&self.peer_transport_params()?),
             tls: data,
         }))
+    }
+}
+
+/// The parameters that may be used for early data.
+// RFC 9000 7.4.1 #2
+// RFC 9000 7.4.1 #4
+fn remembered(params: &TransportParams) -> TransportParams {
+    TransportParams {
+        max_ack_delay: None,
+        ..params.clone()
     }
 }
 
@@ -143,6 +172,7 @@ mod tests {
         let ticket = SessionTicket {
             name: "server.test".into(),
             verified: true,
+            limits: TransportParams::decode(&[5; LIMITS_LEN]),
             tls: vec![1, 2, 3],
         };
         let bytes = ticket.to_bytes();

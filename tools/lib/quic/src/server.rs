@@ -35,6 +35,7 @@ use crate::{
         Error,
         Result, //
     },
+    establish,
     settings::{
         builder_methods,
         Settings, //
@@ -60,6 +61,7 @@ struct Inner {
     tls: ServerTls,
     settings: Settings,
     backlog: i32,
+    early_data: bool,
 }
 
 /// Collects the settings of a server.
@@ -72,6 +74,7 @@ pub struct ServerConfigBuilder {
     psks: Vec<(String, Vec<u8>)>,
     client_auth: ClientAuth,
     backlog: Option<i32>,
+    early_data: bool,
 }
 
 impl ServerConfig {
@@ -111,6 +114,14 @@ impl ServerConfigBuilder {
         self
     }
 
+    /// Takes data that clients send before the handshake (0-RTT). Each ClientHello with such data
+    /// is accepted once by this configuration, but another server with the same ticket key would
+    /// accept it again: what arrives early must do no harm twice.
+    pub fn early_data(mut self, early_data: bool) -> Self {
+        self.early_data = early_data;
+        self
+    }
+
     /// How many connection attempts may wait for [`Listener::accept`]; 128 if not set.
     pub fn backlog(mut self, backlog: u16) -> Self {
         self.backlog = Some(i32::from(backlog.max(1)));
@@ -133,6 +144,7 @@ impl ServerConfigBuilder {
             tls,
             settings: self.settings,
             backlog: self.backlog.unwrap_or(BACKLOG),
+            early_data: self.early_data,
         })))
     }
 }
@@ -232,8 +244,11 @@ impl Incoming {
     pub fn handshake(self) -> Result<Connection> {
         let inner = &self.config.0;
         let ticket_key = self.socket.session_ticket().ok();
-        let session = inner.tls.session(&inner.settings, ticket_key.as_deref())?;
-        driver::establish(self.socket, session, &inner.settings, self.started)
+        let session =
+            inner
+                .tls
+                .session(&inner.settings, ticket_key.as_deref(), inner.early_data)?;
+        establish::begin(self.socket, session, &inner.settings, self.started)?.finish()
     }
 }
 

@@ -197,6 +197,13 @@ impl Socket {
         self.set(opt::TRANSPORT_PARAM, &params.encode())
     }
 
+    /// Tells what the peer announced in an earlier connection.
+    pub(crate) fn set_remembered_params(&self, params: &TransportParams) -> io::Result<()> {
+        let mut value = params.encode();
+        value[0] = 1;
+        self.set(opt::TRANSPORT_PARAM, &value)
+    }
+
     /// The parameters of this side, or those announced by the peer.
     pub(crate) fn transport_params(&self, remote: bool) -> io::Result<TransportParams> {
         let mut value = [0; 56];

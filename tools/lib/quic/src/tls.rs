@@ -232,8 +232,9 @@ impl ServerTls {
         &self,
         settings: &Settings,
         ticket_key: Option<&[u8]>,
+        early_data: bool,
     ) -> Result<Prepared> {
-        let mut session = Session::server(true).map_err(tls_error)?;
+        let mut session = Session::server(early_data).map_err(tls_error)?;
         prepare(&mut session, &self.priority, settings)?;
         session.use_anti_replay(&self.replay);
         let has_tickets = match ticket_key {

@@ -198,7 +198,9 @@ fn pre_shared_keys_connect_when_they_are_equal() {
             .alpn(["sample"])
             .handshake_timeout(LONG)
     };
-    meet(client().psk("me", [1; 32]), server());
+    let (_, other) = meet(client().psk("me", [1; 32]), server());
+    assert_eq!(other.info().psk_identity.as_deref(), Some("me"));
+    assert!(other.info().peer_verified);
     let (client, server) = meet_at(
         "127.0.0.1:0",
         "server.test",
@@ -391,13 +393,10 @@ fn a_ticket_continues_a_connection_without_a_certificate() {
         second.close(0, "").unwrap();
         assert_eq!(server.join().unwrap(), [false, true]);
     });
-    let err = Connection::connect_resuming(
-        addr,
-        "other.test",
-        &config,
-        &SessionTicket::from_bytes(b"\x01\x01\x01xyz").unwrap(),
-    )
-    .unwrap_err();
+    // A ticket of a server named "x" is not used for another.
+    let foreign = [&b"\x02\x01\x01x"[..], &[0; 56], b"data"].concat();
+    let foreign = SessionTicket::from_bytes(&foreign).unwrap();
+    let err = Connection::connect_resuming(addr, "server.test", &config, &foreign).unwrap_err();
     assert!(matches!(err, Error::Config(_)), "{err}");
 }
 
@@ -455,4 +454,59 @@ fn a_client_without_the_certificate_asked_for_learns_it_after_its_handshake() {
         Err(err) => err,
     };
     assert_eq!(err.alert(), Some(Alert::CERTIFICATE_REQUIRED), "{err}");
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn early_data_arrives_whether_or_not_the_server_takes_it_early() {
+    for takes in [true, false] {
+        let config = server().early_data(takes).build().unwrap();
+        let listener = Listener::bind("127.0.0.1:0", &config).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let config = client().build().unwrap();
+        thread::scope(|scope| {
+            let server = scope.spawn(|| {
+                let first = listener
+                    .accept_timeout(Some(LONG))
+                    .unwrap()
+                    .handshake()
+                    .unwrap();
+                first.open_uni().unwrap().write_last(b"welcome").unwrap();
+                first.wait_closed(Some(LONG)).unwrap();
+                let second = listener
+                    .accept_timeout(Some(LONG))
+                    .unwrap()
+                    .handshake()
+                    .unwrap();
+                let PeerStream::Bi(mut stream) = second.accept_stream().unwrap() else {
+                    panic!("not bidirectional");
+                };
+                let mut text = String::new();
+                stream.read_to_string(&mut text).unwrap();
+                stream
+                    .send
+                    .write_last(text.to_uppercase().as_bytes())
+                    .unwrap();
+                second.wait_closed(Some(LONG)).unwrap();
+                second.info().early_data
+            });
+            let first = Connection::connect(addr, "server.test", &config).unwrap();
+            welcomed(&first);
+            let ticket = first.session_ticket(LONG).unwrap().unwrap();
+            first.close(0, "").unwrap();
+            let ticket = SessionTicket::from_bytes(&ticket.to_bytes()).unwrap();
+            let early = Connection::connect_early(addr, "server.test", &config, &ticket).unwrap();
+            let mut stream = early.open_bi().unwrap();
+            stream.write_all(b"early").unwrap();
+            stream.finish().unwrap();
+            let second = early.handshake().unwrap();
+            let mut text = String::new();
+            stream.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "EARLY");
+            assert!(second.info().resumed);
+            assert_eq!(second.info().early_data, takes);
+            second.close(0, "").unwrap();
+            assert_eq!(server.join().unwrap(), takes);
+        });
+    }
 }

@@ -64,7 +64,7 @@ pub(super) fn server(
     let tls = credentials::server(key_file, cert_file)?;
     let settings = settings(alpns)?;
     let ticket_key = socket.session_ticket().ok();
-    let prepared = tls.session(&settings, ticket_key.as_deref())?;
+    let prepared = tls.session(&settings, ticket_key.as_deref(), false)?;
     run(socket, prepared)
 }
 

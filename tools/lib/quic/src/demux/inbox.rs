@@ -344,7 +344,7 @@ impl Inbox {
 
     /// Learns of a stream of the peer. Opening one opens all lower ones of its type; a lower one
     /// that is not in the table therefore has ended already.
-    // RFC 9000 2.1 #2
+    // RFC 9000 section 2.1.
     fn see(&mut self, id: i64) {
         let by_server = id & 1 != 0;
         if by_server == self.is_server || id < 0 {

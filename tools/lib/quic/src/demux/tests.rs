@@ -114,7 +114,9 @@ impl Source for Queue {
 
 /// A server's demultiplexer with its queue.
 fn server(limit: usize) -> (Demux, Queue) {
-    (Demux::new(true, limit), Queue::default())
+    let demux = Demux::new(true, limit);
+    demux.release();
+    (demux, Queue::default())
 }
 
 fn soon() -> Option<Instant> {
@@ -312,6 +314,7 @@ fn readers_in_many_threads_get_their_own_bytes_in_order() {
     const STREAMS: i64 = 8;
     const ITEMS: u32 = 500;
     let demux = Arc::new(Demux::new(true, 20_000));
+    demux.release();
     let queue = Arc::new(Queue::default());
     thread::scope(|scope| {
         let readers: Vec<_> = (0..STREAMS)
@@ -353,4 +356,14 @@ fn readers_in_many_threads_get_their_own_bytes_in_order() {
             assert!(reader.join().unwrap() == sent);
         }
     });
+}
+
+#[test]
+fn readers_wait_while_the_handshake_receives() {
+    let (demux, queue) = (Demux::new(true, 1000), Queue::default());
+    queue.data(0, b"early", false);
+    assert!(matches!(accept(&demux, &queue), Err(Error::Timeout(_))));
+    assert_eq!(queue.len(), 1);
+    demux.release();
+    assert_eq!(accept(&demux, &queue).unwrap(), 0);
 }

@@ -19,6 +19,7 @@ use crate::{
         Alert,
         CertificateProblem, //
     },
+    settings::Settings,
     tls::{
         ClientTls,
         KeyLog,
@@ -31,6 +32,11 @@ use crate::{
 mod pipe;
 
 use pipe::End;
+
+/// A whole handshake.
+fn run(end: &Arc<End>, prepared: Prepared, timeout: Duration) -> crate::Result<Finished> {
+    Running::start(Arc::clone(end), prepared, timeout)?.finish()
+}
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -98,7 +104,9 @@ impl Scene {
         if let Some(data) = &self.resume {
             client.session.as_ref().resume(data).unwrap();
         }
-        let server = server_tls.session(&self.server, Some(&[7; 64])).unwrap();
+        let server = server_tls
+            .session(&self.server, Some(&[7; 64]), true)
+            .unwrap();
         let (client_end, server_end) = (Arc::new(self.ends.0), Arc::new(self.ends.1));
         let outcome = thread::scope(|scope| {
             let server = scope.spawn(|| run(&server_end, server, TIMEOUT));
@@ -450,7 +458,7 @@ fn garbage_instead_of_a_client_hello_is_refused() {
     .unwrap();
     let endless = [&[1, 255, 255, 255][..], &[0; 60_000]].concat();
     for bytes in [&b"\x01\x00\x00\x04abcd"[..], b"\x02\x00\x00\x00", &endless] {
-        let prepared = tls.session(&Settings::default(), None).unwrap();
+        let prepared = tls.session(&Settings::default(), None, false).unwrap();
         let (_client, end) = pipe::pair();
         let received = Received {
             len: bytes.len(),
@@ -585,7 +593,7 @@ fn early_data_is_refused_when_a_client_hello_is_replayed() {
     let (_, (_, server_end)) = resumed(&server, Some(&ticket));
     assert!(early(&server_end).is_some());
     let prepared = server
-        .session(&Scene::new().server, Some(&[7; 64]))
+        .session(&Scene::new().server, Some(&[7; 64]), true)
         .unwrap();
     let (_client, end) = pipe::pair();
     let hello = server_end.hello();

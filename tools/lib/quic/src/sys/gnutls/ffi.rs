@@ -65,6 +65,8 @@ pub(crate) const ENABLE_EARLY_DATA: c_uint = 1 << 20;
 pub(crate) const NO_AUTO_SEND_TICKET: c_uint = 1 << 21;
 pub(crate) const NO_END_OF_EARLY_DATA: c_uint = 1 << 22;
 
+pub(crate) const SFLAGS_EARLY_DATA: c_uint = 1 << 10;
+
 pub(crate) const CRD_CERTIFICATE: c_int = 1;
 pub(crate) const CRD_PSK: c_int = 4;
 pub(crate) const X509_FMT_PEM: c_int = 1;
@@ -146,6 +148,7 @@ unsafe extern "C" {
     );
     pub(crate) fn gnutls_session_ticket_enable_server(session: Session, key: *const Datum)
         -> c_int;
+    pub(crate) fn gnutls_session_get_flags(session: Session) -> c_uint;
     pub(crate) fn gnutls_record_set_max_early_data_size(session: Session, size: size_t) -> c_int;
     pub(crate) fn gnutls_session_ticket_send(session: Session, nr: c_uint, flags: c_uint) -> c_int;
     pub(crate) fn gnutls_alpn_set_protocols(

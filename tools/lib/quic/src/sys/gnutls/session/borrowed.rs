@@ -177,6 +177,13 @@ impl<'a> SessionRef<'a> {
         unsafe { ffi::gnutls_session_is_resumed(self.raw) != 0 }
     }
 
+    /// Whether the server has taken early data.
+    pub(crate) fn has_early_data(self) -> bool {
+        // SAFETY: the session is valid.
+        let flags = unsafe { ffi::gnutls_session_get_flags(self.raw) };
+        flags & ffi::SFLAGS_EARLY_DATA != 0
+    }
+
     /// Whether the peer has shown a certificate.
     pub(crate) fn has_peer_certificate(self) -> bool {
         let mut count = 0;

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! From a connected or accepted socket to a [`Connection`].
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        atomic::AtomicBool,
+        Arc,
+        Mutex,
+        PoisonError, //
+    },
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+use crate::{
+    conn::{
+        Connection,
+        ConnectionInfo,
+        Shared, //
+    },
+    demux::Demux,
+    driver::{
+        Finished,
+        Running, //
+    },
+    error::{
+        Error,
+        Result, //
+    },
+    settings::Settings,
+    socket::Socket,
+    tls::Prepared, //
+};
+
+/// A connection whose handshake has been started.
+pub(crate) struct Pending {
+    pub(crate) shared: Arc<Shared>,
+    running: Running<Socket>,
+    started: Instant,
+    handshake_timeout: Duration,
+    write_timeout: Option<Duration>,
+    local: SocketAddr,
+    peer: SocketAddr,
+    asked_name: Option<String>,
+    verifies_peer: bool,
+}
+
+/// Starts a handshake; a client's ClientHello is sent at once.
+pub(crate) fn begin(
+    socket: Socket,
+    prepared: Prepared,
+    settings: &Settings,
+    started: Instant,
+) -> Result<Pending> {
+    let local = socket
+        .local_addr()
+        .map_err(failed("reading the local address"))?;
+    let peer = socket
+        .peer_addr()
+        .map_err(failed("reading the peer's address"))?;
+    let (asked_name, verifies_peer) = (prepared.peer_name.clone(), prepared.verifies_peer);
+    let is_server = prepared.is_server;
+    socket
+        .set_write_timeout(Some(settings.handshake_timeout))
+        .map_err(failed("setting a time-out"))?;
+    let socket = Arc::new(socket);
+    let running = Running::start(Arc::clone(&socket), prepared, settings.handshake_timeout)?;
+    let shared = Arc::new(Shared {
+        socket,
+        demux: Demux::new(is_server, settings.receive_buffer),
+        is_server,
+        read_timeout: settings.read_timeout,
+        close_timeout: settings.close_timeout,
+        closed: AtomicBool::new(false),
+        session: Mutex::new(None),
+    });
+    Ok(Pending {
+        shared,
+        running,
+        started,
+        handshake_timeout: settings.handshake_timeout,
+        write_timeout: settings.write_timeout,
+        local,
+        peer,
+        asked_name,
+        verifies_peer,
+    })
+}
+
+impl Pending {
+    /// Lets the user write before the end of the handshake.
+    pub(crate) fn open_for_early_data(&self) -> Result<()> {
+        let socket = &self.shared.socket;
+        socket
+            .set_write_timeout(self.write_timeout)
+            .map_err(failed("setting a time-out"))
+    }
+
+    /// Finishes the handshake.
+    pub(crate) fn finish(self) -> Result<Connection> {
+        let shared = Arc::clone(&self.shared);
+        let result = self.complete();
+        if let Err(err) = &result {
+            // Streams that were opened for early data learn it, too.
+            shared.demux.end(err.duplicate());
+        }
+        shared.demux.release();
+        result
+    }
+
+    fn complete(self) -> Result<Connection> {
+        let shared = self.shared;
+        let socket = &shared.socket;
+        socket
+            .set_write_timeout(Some(self.handshake_timeout))
+            .map_err(failed("setting a time-out"))?;
+        let Finished {
+            mut session,
+            items,
+            psk_identity,
+        } = self.running.finish()?;
+        let handshake_time = self.started.elapsed();
+        socket
+            .set_write_timeout(self.write_timeout)
+            .map_err(failed("setting a time-out"))?;
+        let tls = session.as_ref();
+        let alpn = tls.alpn();
+        let has_proof = tls.has_peer_certificate() || !shared.is_server;
+        let info = ConnectionInfo {
+            local: self.local,
+            peer: self.peer,
+            handshake_time,
+            alpn: alpn.map(|name| String::from_utf8_lossy(&name).into_owned()),
+            cipher: tls.cipher(false).ok_or_else(|| Error::Tls {
+                alert: None,
+                reason: "the session has no cipher".into(),
+            })?,
+            version: socket.version().map_err(failed("reading the version"))?,
+            resumed: tls.is_resumed(),
+            early_data: tls.has_early_data(),
+            server_name: self.asked_name.or_else(|| tls.server_name()),
+            peer_verified: psk_identity.is_some() || (self.verifies_peer && has_proof),
+            psk_identity,
+        };
+        // The hooks would keep the socket open.
+        tls.detach();
+        for (received, bytes) in &items {
+            shared.demux.put(received, bytes);
+        }
+        if !shared.is_server {
+            let mut slot = shared
+                .session
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *slot = Some(session);
+        }
+        Ok(Connection {
+            shared,
+            info: Arc::new(info),
+        })
+    }
+}
+
+fn failed(what: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |err| Error::Io(what, err)
+}
