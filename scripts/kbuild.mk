@@ -22,17 +22,27 @@ kbuild-kdir := $(QUIC_KDIR)
 kbuild-config = $(QUIC_ROOT)$(QUIC_KDIR)/.config
 endif
 
+ifdef KDIR
+MO ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/linux-quic/module$(if $(CLIPPY),-clippy)
+else
 MO ?= $(word 2,$(quic-paths))/module$(if $(CLIPPY),-clippy)
+endif
 
 # The module must be compiled by the compiler that made the kernel.
-kbuild-cc = $(shell sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ "]*\).*/\1/p' $(kbuild-config))
-kbuild-llvm = $(if $(findstring clang,$(kbuild-cc)),LLVM=1,CC=$(kbuild-cc))
+kbuild-cc = $(shell sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ "]*\).*/\1/p' $(kbuild-config) 2>/dev/null)
+kbuild-llvm = $(if $(findstring clang,$(kbuild-cc)),LLVM=1,$(addprefix CC=,$(kbuild-cc)))
 
 KBUILD_MAKE = $(kbuild-run) $(MAKE) -C $(kbuild-kdir) M=$(CURDIR) MO=$(MO) $(kbuild-llvm) \
 	$(if $(CLIPPY),CLIPPY=1 KRUSTFLAGS=-Dwarnings)
 
 .PHONY: modules modules_clean
 modules:
+ifdef KDIR
+	@test -f $(KDIR)/rust/libkernel.rmeta || { \
+		echo "error: $(KDIR) has no Rust metadata (rust/libkernel.rmeta)" >&2; \
+		echo "       It must be a configured tree with CONFIG_RUST=y: make modules_prepare there" >&2; \
+		exit 1; }
+endif
 	@mkdir -p $(MO)
 	+$(KBUILD_MAKE) modules
 ifndef CLIPPY
