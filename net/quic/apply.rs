@@ -14,6 +14,7 @@ use crate::{
         Hash, //
     },
     attached::Attached,
+    conn::State as ConnState,
     errno::errno,
     settings,
     socket::{
@@ -57,8 +58,11 @@ impl State {
     pub(crate) fn apply_params(&mut self) -> Result {
         let params = settings::params(&self.options);
         match self.attached() {
-            Some(at) => at.core.set_local_params(&params).map_err(errno),
-            None => Ok(()),
+            Some(at) if at.core.state() == ConnState::Establishing => {
+                at.core.set_local_params(&params).map_err(errno)
+            }
+            // Kept for the socket's next use, if there is one.
+            _ => Ok(()),
         }
     }
 

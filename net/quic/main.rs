@@ -5,6 +5,11 @@
 //! The core (pure, no kernel names) takes its memory, buffers and cryptography from the three
 //! facades below; [`linux`] holds all that touches C. Only files below `rust/` contain `unsafe`.
 
+#![allow(
+    unreachable_pub,
+    reason = "the core's files are those of a host crate too, which has them public"
+)]
+
 use kernel::prelude::*;
 
 #[path = "../../rust/lib.rs"]

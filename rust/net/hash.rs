@@ -55,12 +55,21 @@ impl Default for Hasher {
     }
 }
 
+/// An entry of a bucket's chain.
+struct Node<K, V> {
+    key: K,
+    value: V,
+    next: Chain<K, V>,
+}
+
+type Chain<K, V> = Option<KBox<Node<K, V>>>;
+
 /// A hash table. A key may have several values. Any context but hard interrupt.
 #[pin_data]
 pub struct Table<K: Key, V: Send> {
     hasher: Hasher,
     #[pin]
-    buckets: [SpinLockBh<KVec<(K, V)>>; BUCKETS],
+    buckets: [SpinLockBh<Chain<K, V>>; BUCKETS],
 }
 
 impl<K: Key, V: Send> Table<K, V> {
@@ -69,12 +78,12 @@ impl<K: Key, V: Send> Table<K, V> {
         pin_init!(Self {
             hasher: Hasher::new(),
             buckets <- pin_init::pin_init_array_from_fn(|_| {
-                SpinLockBh::new(KVec::new(), c"hash_bucket", static_lock_class!())
+                SpinLockBh::new(None, c"hash_bucket", static_lock_class!())
             }),
         })
     }
 
-    fn bucket(&self, key: &K) -> Option<&SpinLockBh<KVec<(K, V)>>> {
+    fn bucket(&self, key: &K) -> Option<&SpinLockBh<Chain<K, V>>> {
         let hash = key.with_bytes(|b| self.hasher.hash(b));
         // CAST: reduced modulo a small number.
         self.buckets.get((hash % BUCKETS as u64) as usize)
@@ -83,19 +92,29 @@ impl<K: Key, V: Send> Table<K, V> {
     /// Adds an entry, unless `conflict` finds fault with one of the same key: then `EADDRINUSE`.
     /// `ENOMEM` without memory.
     pub fn insert(&self, key: K, value: V, conflict: impl Fn(&V) -> bool) -> Result {
-        let mut bucket = self.bucket(&key).ok_or(EINVAL)?.lock();
-        if bucket.iter().any(|(k, v)| *k == key && conflict(v)) {
+        let node = Node {
+            key,
+            value,
+            next: None,
+        };
+        let mut node = KBox::new(node, GFP_ATOMIC | __GFP_NOWARN)?;
+        let mut head = self.bucket(&key).ok_or(EINVAL)?.lock();
+        if iter(&head).any(|n| n.key == key && conflict(&n.value)) {
+            drop(head);
             return Err(EADDRINUSE);
         }
-        bucket.push((key, value), GFP_ATOMIC | __GFP_NOWARN)?;
+        node.next = head.take();
+        *head = Some(node);
         Ok(())
     }
 
     /// The first result of `pick` on the values of `key`. `pick` runs under a spin lock.
-    pub fn find<R>(&self, key: &K, pick: impl FnMut(&V) -> Option<R>) -> Option<R> {
-        let bucket = self.bucket(key)?.lock();
-        let values = bucket.iter().filter(|(k, _)| k == key);
-        values.map(|(_, v)| v).find_map(pick)
+    pub fn find<R>(&self, key: &K, mut pick: impl FnMut(&V) -> Option<R>) -> Option<R> {
+        let head = self.bucket(key)?.lock();
+        let found = iter(&head)
+            .filter(|n| n.key == *key)
+            .find_map(|n| pick(&n.value));
+        found
     }
 
     /// Shows all values of `key` to `show`, under a spin lock.
@@ -109,24 +128,42 @@ impl<K: Key, V: Send> Table<K, V> {
     /// Shows all entries to `show`, bucket by bucket, each under its spin lock.
     pub fn for_all(&self, mut show: impl FnMut(&K, &V)) {
         for bucket in &self.buckets {
-            for (k, v) in bucket.lock().iter() {
-                show(k, v);
+            for node in iter(&bucket.lock()) {
+                show(&node.key, &node.value);
             }
         }
     }
 
     /// Takes one entry out that lies in the same bucket as `key` and for which `is_old` holds.
     pub fn remove_old(&self, key: &K, is_old: impl Fn(&V) -> bool) -> Option<V> {
-        let mut bucket = self.bucket(key)?.lock();
-        let at = bucket.iter().position(|(_, v)| is_old(v))?;
-        bucket.remove(at).ok().map(|(_, v)| v)
+        unlink(&mut self.bucket(key)?.lock(), |n| is_old(&n.value))
     }
 
-    /// Takes one entry of `key` out whose value `matches`.
+    /// Takes one entry of `key` out whose value `matches`. The caller drops it, after the lock: that
+    /// may free what it refers to.
     pub fn remove_if(&self, key: &K, matches: impl Fn(&V) -> bool) -> Option<V> {
-        let mut bucket = self.bucket(key)?.lock();
-        let at = bucket.iter().position(|(k, v)| k == key && matches(v))?;
-        // The value is dropped by the caller, after the lock: that may free what it refers to.
-        bucket.remove(at).ok().map(|(_, v)| v)
+        unlink(&mut self.bucket(key)?.lock(), |n| {
+            n.key == *key && matches(&n.value)
+        })
     }
+}
+
+fn iter<K, V>(head: &Chain<K, V>) -> impl Iterator<Item = &Node<K, V>> {
+    let mut next = head.as_deref();
+    core::iter::from_fn(move || {
+        let node = next?;
+        next = node.next.as_deref();
+        Some(node)
+    })
+}
+
+/// Takes the first node out for which `is_it` holds.
+fn unlink<K, V>(head: &mut Chain<K, V>, is_it: impl Fn(&Node<K, V>) -> bool) -> Option<V> {
+    let mut link = head;
+    while link.as_deref().is_some_and(|n| !is_it(n)) {
+        link = &mut link.as_mut()?.next;
+    }
+    let node = KBox::into_inner(link.take()?);
+    *link = node.next;
+    Some(node.value)
 }

@@ -107,18 +107,6 @@ impl<R: Receiver> Tunnel<R> {
     }
 }
 
-impl<R: Receiver> Drop for Tunnel<R> {
-    fn drop(&mut self) {
-        let sk = self.raw().as_ptr();
-        // SAFETY: a valid UDP socket; process context as tunnels are dropped by `Tunnels` only.
-        // Afterwards nobody finds the tunnel any more.
-        unsafe { bindings::udp_tunnel_sock_release(sk) };
-        // Callbacks that found it before are over after a grace period.
-        // SAFETY: process context.
-        unsafe { bindings::synchronize_rcu() };
-    }
-}
-
 /// A user's share of a tunnel.
 ///
 /// # Invariants
@@ -253,13 +241,26 @@ impl<R: Receiver> Tunnels<R> {
             let Some(at) = table.iter().position(|t| t.users.load(Acquire) == 0) else {
                 return;
             };
-            let unused = table.remove(at).ok();
+            let Ok(unused) = table.remove(at) else {
+                return;
+            };
+            // Under the lock, so that whoever binds the port next finds it free.
+            // SAFETY: a valid UDP socket; process context. Afterwards nobody finds the tunnel.
+            unsafe { bindings::udp_tunnel_sock_release(unused.raw().as_ptr()) };
             drop(table);
+            // Callbacks that found it before are over after a grace period.
+            // SAFETY: process context.
+            unsafe { bindings::synchronize_rcu() };
             drop(unused);
         }
     }
 }
 
+/// Runs [`Tunnels::release_unused`] in process context.
+///
+/// # Safety
+///
+/// - `work` is the work item of [`Tunnels`] which [`Tunnels::sweep`] queued, with a reference.
 unsafe extern "C" fn sweep_work<R: Receiver>(work: *mut bindings::work_struct) {
     let offset = core::mem::offset_of!(Tunnels<R>, work);
     let this = work.cast::<u8>().wrapping_sub(offset).cast::<Tunnels<R>>();
@@ -268,6 +269,7 @@ unsafe extern "C" fn sweep_work<R: Receiver>(work: *mut bindings::work_struct) {
     this.release_unused();
 }
 
+#[expect(clippy::field_reassign_with_default, reason = "bit fields have setters only")]
 fn open<R: Receiver>(sk: &RawSock, mut key: Key, receiver: R) -> Result<KBox<Tunnel<R>>> {
     let mut cfg = bindings::udp_port_cfg::default();
     cfg.bind_ifindex = key.device;
@@ -328,9 +330,11 @@ fn words(bytes: &[u8; 16]) -> [u32; 4] {
 }
 
 fn set_up<R: Receiver>(net: *mut bindings::net, usk: *mut bindings::sock, tunnel: &Tunnel<R>) {
-    let mut cfg = bindings::udp_tunnel_sock_cfg::default();
-    cfg.sk_user_data = core::ptr::from_ref(tunnel).cast_mut().cast();
-    cfg.encap_type = ENCAP_TYPE;
+    let mut cfg = bindings::udp_tunnel_sock_cfg {
+        sk_user_data: core::ptr::from_ref(tunnel).cast_mut().cast(),
+        encap_type: ENCAP_TYPE,
+        ..Default::default()
+    };
     // SAFETY: a valid UDP socket of ours; `cfg` is read only.
     unsafe { bindings::setup_udp_tunnel_sock(net, usk, &mut cfg) };
     // SAFETY: as above.
