@@ -77,7 +77,7 @@
     )
 )]
 
-#[allow(unsafe_code, reason = "the C interface")]
+#[expect(unsafe_code, reason = "the C interface")]
 mod capi;
 mod client;
 mod config;
@@ -94,7 +94,7 @@ mod settings;
 mod socket;
 mod statistics;
 mod stream;
-#[allow(unsafe_code, reason = "system calls and GnuTLS")]
+#[expect(unsafe_code, reason = "system calls and GnuTLS")]
 mod sys;
 mod tls;
 mod uapi;

@@ -29,7 +29,9 @@ use crate::{
     },
 };
 
+mod identity;
 mod pipe;
+mod resumption;
 
 use pipe::End;
 
@@ -214,93 +216,6 @@ fn messages_may_arrive_in_any_pieces() {
     }
 }
 
-#[test]
-fn addresses_are_verified_like_names() {
-    for name in ["127.0.0.1", "::1", "[::1]", "localhost", "server.test."] {
-        let mut scene = Scene::new();
-        scene.name = name;
-        scene.succeeds();
-    }
-}
-
-#[test]
-fn a_bad_certificate_is_refused_with_its_reason_and_the_peer_learns_it() {
-    use CertificateProblem::*;
-    let cases: [(&str, &str, &str, CertificateProblem, Alert); 7] = [
-        (
-            "server.pem",
-            "ca.pem",
-            "wrong.test",
-            WrongName,
-            Alert::BAD_CERTIFICATE,
-        ),
-        (
-            "server.pem",
-            "ca.pem",
-            "127.0.0.2",
-            WrongName,
-            Alert::BAD_CERTIFICATE,
-        ),
-        (
-            "server.pem",
-            "ca.pem",
-            "::2",
-            WrongName,
-            Alert::BAD_CERTIFICATE,
-        ),
-        (
-            "server.pem",
-            "other-ca.pem",
-            "server.test",
-            UnknownIssuer,
-            Alert::UNKNOWN_CA,
-        ),
-        (
-            "expired.pem",
-            "ca.pem",
-            "server.test",
-            Expired,
-            Alert::CERTIFICATE_EXPIRED,
-        ),
-        (
-            "future.pem",
-            "ca.pem",
-            "server.test",
-            NotYetValid,
-            Alert::CERTIFICATE_EXPIRED,
-        ),
-        (
-            "client.pem",
-            "ca.pem",
-            "client.test",
-            WrongPurpose,
-            Alert::BAD_CERTIFICATE,
-        ),
-    ];
-    for (certificate, trust, name, problem, alert) in cases {
-        let mut scene = Scene::new();
-        scene.certificate = Some(certificate);
-        scene.trust = Trust::File(data(trust));
-        scene.name = name;
-        let (client, server) = scene.fails();
-        let Error::Certificate(err) = &client else {
-            panic!("{certificate} {name}: {client}");
-        };
-        assert_eq!(err.problems().first(), Some(&problem), "{err}");
-        assert_eq!(client.alert(), Some(alert), "{client}");
-        assert_eq!(peer_alert(&server), Some(alert), "{server}");
-    }
-}
-
-#[test]
-fn without_verification_any_certificate_will_do() {
-    let mut scene = Scene::new();
-    scene.certificate = Some("expired.pem");
-    scene.name = "wrong.test";
-    scene.trust = Trust::InsecureNoVerification;
-    scene.succeeds();
-}
-
 // RFC 9001 8.1 #2 test
 #[test]
 fn without_a_common_protocol_the_server_sends_no_application_protocol() {
@@ -344,67 +259,6 @@ fn a_connection_without_any_protocol_is_possible() {
     scene.server.alpn = Vec::new();
     let ((mut client, _), _) = scene.succeeds();
     assert_eq!(client.session.as_ref().alpn(), None);
-}
-
-#[test]
-fn a_common_pre_shared_key_needs_no_certificate() {
-    let mut scene = Scene::new();
-    scene.certificate = None;
-    scene.client_psk = Some(Psk::new("me".into(), vec![1; 32]).unwrap());
-    scene.psks = keys(&[("you", &[2; 32]), ("me", &[1; 32])]);
-    scene.succeeds();
-}
-
-#[test]
-fn a_wrong_or_unknown_pre_shared_key_is_refused() {
-    for (psks, alert) in [
-        (keys(&[("me", &[2; 32])]), Alert::DECRYPT_ERROR),
-        (keys(&[("you", &[1; 32])]), Alert::UNKNOWN_PSK_IDENTITY),
-    ] {
-        let mut scene = Scene::new();
-        scene.certificate = None;
-        scene.client_psk = Some(Psk::new("me".into(), vec![1; 32]).unwrap());
-        scene.psks = psks;
-        let (client, server) = scene.fails();
-        assert_eq!(server.alert(), Some(alert), "{server}");
-        assert_eq!(peer_alert(&client), Some(alert), "{client}");
-    }
-}
-
-#[test]
-fn a_client_shows_its_certificate_when_asked() {
-    let trust = || Trust::File(data("ca.pem"));
-    for (auth, key, ok) in [
-        (ClientAuth::Require(trust()), Some("client.pem"), true),
-        (ClientAuth::Request(trust()), Some("client.pem"), true),
-        (ClientAuth::Request(trust()), None, true),
-        (ClientAuth::Require(trust()), None, false),
-        (ClientAuth::Require(trust()), Some("server.pem"), false),
-        (
-            ClientAuth::Require(Trust::File(data("other-ca.pem"))),
-            Some("client.pem"),
-            false,
-        ),
-    ] {
-        let text = format!("{auth:?} {key:?}");
-        let mut scene = Scene::new();
-        scene.auth = auth;
-        scene.client_key = key;
-        let ((_, server), _) = scene.run();
-        match server {
-            Ok(mut server) => {
-                assert!(ok, "{text}");
-                assert_eq!(
-                    server.session.as_ref().has_peer_certificate(),
-                    key.is_some()
-                );
-            }
-            Err(err) => {
-                assert!(!ok, "{text}: {err}");
-                assert!(matches!(err, Error::Certificate(_)), "{text}: {err:?}");
-            }
-        }
-    }
 }
 
 #[test]
@@ -544,68 +398,4 @@ fn files_that_cannot_be_used_are_named() {
         server("other-ca.pem", "leaf.key").contains("do not match")
             || server("other-ca.pem", "leaf.key").contains("mismatch")
     );
-}
-
-/// A server and the data of a session with it.
-fn earlier_session() -> (Arc<ServerTls>, Vec<u8>) {
-    let files = [(data("server.pem"), data("leaf.key"))];
-    let (keys, ciphers) = (PskKeys::default(), &Cipher::ALL);
-    let server = Arc::new(ServerTls::new(&files, keys, &ClientAuth::None, ciphers).unwrap());
-    let ((mut client, _), (end, _)) = resumed(&server, None);
-    let session = client.session.as_ref();
-    assert!(!session.is_resumed());
-    session.feed(Level::App, &end.ticket()).unwrap();
-    (server, session.resumption_data().unwrap())
-}
-
-/// A handshake with a server as before.
-fn resumed(
-    server: &Arc<ServerTls>,
-    ticket: Option<&Vec<u8>>,
-) -> ((Finished, Finished), (Arc<End>, Arc<End>)) {
-    let mut scene = Scene::new();
-    scene.server_tls = Some(Arc::clone(server));
-    scene.resume = ticket.cloned();
-    scene.succeeds()
-}
-
-/// The secret of the early data.
-fn early(end: &End) -> Option<pipe::Secret> {
-    end.secrets().into_iter().find(|secret| secret.level == 3)
-}
-
-// RFC 9001 4.6.1 #1 test
-// RFC 9001 8.3 #1 test
-#[test]
-fn a_later_session_continues_an_earlier_one_with_early_data() {
-    let (server, ticket) = earlier_session();
-    let ((mut client, mut other), (client_end, server_end)) = resumed(&server, Some(&ticket));
-    assert!(client.session.as_ref().is_resumed());
-    assert!(other.session.as_ref().is_resumed());
-    let (sent, received) = (early(&client_end).unwrap(), early(&server_end).unwrap());
-    assert!(sent.send && !received.send);
-    assert_eq!((sent.bytes, sent.cipher), (received.bytes, received.cipher));
-}
-
-#[test]
-fn early_data_is_refused_when_a_client_hello_is_replayed() {
-    let (server, ticket) = earlier_session();
-    let (_, (_, server_end)) = resumed(&server, Some(&ticket));
-    assert!(early(&server_end).is_some());
-    let prepared = server
-        .session(&Scene::new().server, Some(&[7; 64]), true)
-        .unwrap();
-    let (_client, end) = pipe::pair();
-    let hello = server_end.hello();
-    let received = Received {
-        len: hello.len(),
-        handshake: Some(Level::Initial as u8),
-        ..Received::default()
-    };
-    end.inject(received, &hello);
-    let end = Arc::new(end);
-    let err = run(&end, prepared, Duration::from_millis(100)).unwrap_err();
-    assert!(matches!(err, Error::Timeout(_)), "{err}");
-    assert!(!end.secrets().is_empty(), "the hello itself is good");
-    assert_eq!(early(&end), None);
 }

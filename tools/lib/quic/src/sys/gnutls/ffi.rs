@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! The part of `<gnutls/gnutls.h>` (3.8) that this crate uses, declared by hand.
 
-#![allow(
-    clippy::missing_safety_doc,
-    reason = "the contracts are those of the GnuTLS manual"
-)]
-
 use libc::{
     c_char,
     c_int,

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! Later sessions that continue earlier ones, and early data.
+
+use super::*;
+
+/// A server and the data of a session with it.
+fn earlier_session() -> (Arc<ServerTls>, Vec<u8>) {
+    let files = [(data("server.pem"), data("leaf.key"))];
+    let (keys, ciphers) = (PskKeys::default(), &Cipher::ALL);
+    let server = Arc::new(ServerTls::new(&files, keys, &ClientAuth::None, ciphers).unwrap());
+    let ((mut client, _), (end, _)) = resumed(&server, None);
+    let session = client.session.as_ref();
+    assert!(!session.is_resumed());
+    session.feed(Level::App, &end.ticket()).unwrap();
+    (server, session.resumption_data().unwrap())
+}
+
+/// A handshake with a server as before.
+fn resumed(
+    server: &Arc<ServerTls>,
+    ticket: Option<&Vec<u8>>,
+) -> ((Finished, Finished), (Arc<End>, Arc<End>)) {
+    let mut scene = Scene::new();
+    scene.server_tls = Some(Arc::clone(server));
+    scene.resume = ticket.cloned();
+    scene.succeeds()
+}
+
+/// The secret of the early data.
+fn early(end: &End) -> Option<pipe::Secret> {
+    end.secrets().into_iter().find(|secret| secret.level == 3)
+}
+
+// RFC 9001 4.6.1 #1 test
+// RFC 9001 8.3 #1 test
+#[test]
+fn a_later_session_continues_an_earlier_one_with_early_data() {
+    let (server, ticket) = earlier_session();
+    let ((mut client, mut other), (client_end, server_end)) = resumed(&server, Some(&ticket));
+    assert!(client.session.as_ref().is_resumed());
+    assert!(other.session.as_ref().is_resumed());
+    let (sent, received) = (early(&client_end).unwrap(), early(&server_end).unwrap());
+    assert!(sent.send && !received.send);
+    assert_eq!((sent.bytes, sent.cipher), (received.bytes, received.cipher));
+}
+
+#[test]
+fn early_data_is_refused_when_a_client_hello_is_replayed() {
+    let (server, ticket) = earlier_session();
+    let (_, (_, server_end)) = resumed(&server, Some(&ticket));
+    assert!(early(&server_end).is_some());
+    let prepared = server
+        .session(&Scene::new().server, Some(&[7; 64]), true)
+        .unwrap();
+    let (_client, end) = pipe::pair();
+    let hello = server_end.hello();
+    let received = Received {
+        len: hello.len(),
+        handshake: Some(Level::Initial as u8),
+        ..Received::default()
+    };
+    end.inject(received, &hello);
+    let end = Arc::new(end);
+    let err = run(&end, prepared, Duration::from_millis(100)).unwrap_err();
+    assert!(matches!(err, Error::Timeout(_)), "{err}");
+    assert!(!end.secrets().is_empty(), "the hello itself is good");
+    assert_eq!(early(&end), None);
+}
