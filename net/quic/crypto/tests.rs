@@ -249,7 +249,7 @@ fn any_flipped_bit_makes_a_packet_fail() {
         assert_eq!(got, Err(OpenError::Authentication), "bit {bit}");
     }
     for cut in header.pn_offset..header.pn_offset + 20 {
-        // RFC 9001 5.4.2 #1 test
+        // RFC 9000 10.3 #7 test, RFC 9001 5.4.2 #1 test
         let mut bytes = original[..cut].to_vec();
         let got = open(&mut bytes, &header, &mut rx, 0);
         assert_eq!(got, Err(OpenError::TooShort), "{cut} bytes");

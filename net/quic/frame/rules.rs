@@ -33,6 +33,7 @@ impl Frame<'_> {
 
     /// True when a packet with this frame counts as bytes in flight: one that asks for an
     /// acknowledgement or has PADDING (RFC 9002 section 2).
+    // RFC 9000 19.21 #3
     pub const fn is_in_flight(&self) -> bool {
         self.is_ack_eliciting() || matches!(self, Frame::Padding { .. })
     }

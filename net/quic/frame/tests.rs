@@ -315,7 +315,7 @@ fn each_type_is_allowed_in_the_packets_of_the_table() {
 
 #[test]
 fn each_type_elicits_probes_and_counts_as_the_table_says() {
-    // RFC 9000 19.21 #4 test
+    // RFC 9000 19.21 #3 test, RFC 9000 19.21 #4 test
     for frame in samples().into_iter().map(|sample| sample.1) {
         let ty = frame.frame_type();
         let not_eliciting = [0x00, 0x02, 0x03, 0x1c, 0x1d].contains(&ty);

@@ -129,6 +129,7 @@ impl<'a> PacketBuilder<'a> {
         let Some(largest) = ranges.max() else {
             return false;
         };
+        // RFC 9000 13.2.6 #2, RFC 9000 17.2.3 #4
         if self.facts.level == Level::Early {
             return false;
         }

@@ -67,6 +67,7 @@ pub struct Protected {
     pub len: usize,
     /// The fixed bit.  A packet without it is to be dropped by an endpoint that did not offer to
     /// accept greased ones (RFC 9287 section 3).
+    // RFC 9000 17.2 #1, RFC 9000 17.3.1 #1
     pub fixed_bit: bool,
 }
 
@@ -159,7 +160,7 @@ impl<'a> Packet<'a> {
             }));
         }
         if !version.is_supported() {
-            // RFC 9000 17.2 #4, RFC 9000 17.2 #7
+            // RFC 9000 17.2 #4, RFC 9000 17.2 #7, RFC 9000 17.2.1 #6
             return Ok(Packet::UnknownVersion(UnknownVersion {
                 version,
                 dcid,
@@ -281,6 +282,7 @@ fn parse_long(
     })
 }
 
+// The low bits of the first byte are not looked at: RFC 9000 17.2.5 #1.
 fn parse_retry<'a>(
     bytes: &'a [u8],
     reader: Reader<'a>,

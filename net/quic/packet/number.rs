@@ -9,7 +9,7 @@
 ///
 /// Four bytes carry a distance of 2^31; `None` when even that is exceeded, so that the packet
 /// cannot be sent.
-// RFC 9000 17.1 #1, RFC 9000 17.1 #2
+// RFC 9000 17.1 #1, RFC 9000 17.1 #2, RFC 9000 17.1 #3
 pub const fn encoded_len(pn: u64, largest_acked: Option<u64>) -> Option<usize> {
     let distance = match largest_acked {
         Some(acked) => pn.saturating_sub(acked),
@@ -97,6 +97,7 @@ mod tests {
             // The receiver has the acknowledged packet, and perhaps all up to the one before.
             let largest = acked + (pn - 1 - acked) * seen / 100;
             prop_assert_eq!(decode(truncated, len, largest + 1), pn);
+            // RFC 9000 17.1 #3 test
             // Reordering: half of the window has been received beyond it.
             let beyond = pn + (1 << (8 * len - 2));
             prop_assert_eq!(decode(truncated, len, beyond), pn);

@@ -121,7 +121,7 @@ impl Unmasked {
 }
 
 /// Removes header protection in place.
-// RFC 9001 5.4.2 #1
+// RFC 9000 10.3 #7, RFC 9001 5.4.2 #1
 pub fn unmask(packet: &mut [u8], pn_offset: usize, key: &HeaderKey) -> Result<Unmasked, OpenError> {
     let mask = key.mask(&sample(packet, pn_offset).ok_or(OpenError::TooShort)?);
     let [flags, number @ ..] = mask;

@@ -75,7 +75,8 @@ impl TransportParams {
         put_int(
             writer,
             Id::ACTIVE_CONNECTION_ID_LIMIT,
-            self.active_connection_id_limit,
+            // RFC 9000 18.2 #8
+            self.active_connection_id_limit.max(2),
             2,
         )?;
         put_int(

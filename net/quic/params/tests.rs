@@ -88,6 +88,18 @@ fn what_one_side_sends_the_other_reads() {
 }
 
 #[test]
+fn a_limit_of_connection_ids_below_two_is_not_sent() {
+    // RFC 9000 18.2 #8 test
+    for limit in 0..3 {
+        let params = TransportParams {
+            active_connection_id_limit: limit,
+            ..TransportParams::default()
+        };
+        assert!(encoded(&params, Side::Client).is_empty());
+    }
+}
+
+#[test]
 fn usual_parameters_fit_the_256_bytes_of_existing_programs() {
     let params = TransportParams {
         grease: Some(u64::MAX),

@@ -65,7 +65,7 @@ pub(super) enum Choice {
 
 impl Rx {
     /// Decides by the phase and the number alone, so that every packet is tried exactly once.
-    // RFC 9001 6.3: a lower number than those of the current phase is of the previous one.
+    // RFC 9001 5.5 #1. By section 6.3 a lower number than those of the current phase is of the previous one.
     pub(super) fn choose(&self, phase: bool, pn: u64, now: Instant) -> Choice {
         if phase == is_odd(self.generation) {
             Choice::Current

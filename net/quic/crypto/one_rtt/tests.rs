@@ -90,7 +90,8 @@ fn closes_with(result: Result<OpenedOneRtt, OpenError>, code: ErrorCode) -> bool
 
 #[test]
 fn an_update_is_followed_and_answered() {
-    // RFC 9001 6.2 #1 test, RFC 9001 6.2 #2 test, RFC 9001 6.3 #5 test
+    // RFC 9001 6.2 #1 test, RFC 9001 6.2 #2 test, RFC 9001 6.3 #4 test, RFC 9001 6.3 #5 test,
+    // RFC 9001 9.5 #3 test
     for suite in [Suite::Aes128Gcm, Suite::Aes256Gcm, Suite::ChaCha20Poly1305] {
         let [mut a, mut b] = pair(suite);
         let first = a.send();
@@ -194,7 +195,7 @@ fn a_second_update_before_an_answer_closes_the_connection() {
 
 #[test]
 fn old_keys_on_later_numbers_close_the_connection() {
-    // RFC 9001 6.4 #1 test, RFC 9001 6.4 #2 test
+    // RFC 9001 5.5 #1 test, RFC 9001 6.4 #1 test, RFC 9001 6.4 #2 test
     let [mut a, mut b] = pair(Suite::Aes128Gcm);
     let [mut old, _] = pair(Suite::Aes128Gcm);
     b.receive(a.send(), at(0)).unwrap();

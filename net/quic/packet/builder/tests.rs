@@ -100,7 +100,7 @@ fn through(buffer: &mut [u8], build: impl FnOnce(&mut [u8]) -> Unsealed<'_>) -> 
 
 #[test]
 fn frames_arrive_as_they_were_written_in_every_kind_of_packet() {
-    // RFC 9000 17.2 #8 test, RFC 9000 17.3.1 #2 test, RFC 9000 17.2 #2 test, RFC 9000 17.2 #5 test
+    // RFC 9000 12.4 #1 test, RFC 9000 17.2 #8 test, RFC 9000 17.3.1 #2 test, RFC 9000 17.2 #2 test, RFC 9000 17.2 #5 test
     let ids = ids();
     for level in [Level::Initial, Level::Early, Level::Handshake, Level::App] {
         let token: &[u8] = if level == Level::Initial {
@@ -146,7 +146,7 @@ fn the_smallest_packets_are_long_enough_to_sample_and_to_hide_a_reset() {
 
 #[test]
 fn a_frame_is_refused_where_it_may_not_be_or_does_not_fit() {
-    // RFC 9000 12.5 #5 test, RFC 9000 12.5 #3 test
+    // RFC 9000 12.5 #5 test, RFC 9000 13.2.6 #2 test, RFC 9000 17.2.3 #4 test
     let ids = ids();
     let mut buffer = [0; 80];
     let mut builder =
