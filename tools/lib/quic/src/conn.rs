@@ -28,7 +28,10 @@ use crate::{
         TransportParams,
         Version, //
     },
-    demux::Demux,
+    demux::{
+        Demux,
+        Patience, //
+    },
     error::{
         Alert,
         CloseReason,
@@ -132,11 +135,20 @@ impl Connection {
     /// Like [`Self::accept_stream`] with a time limit of its own; `None` waits for ever.
     pub fn accept_stream_timeout(&self, timeout: Option<Duration>) -> Result<PeerStream> {
         let what = "waiting for the peer to open a stream";
-        let deadline = deadline(timeout);
         let id = self
             .shared
-            .wait(deadline, what, |inbox| inbox.accept().map(Ok))?;
+            .wait(until(timeout), what, |inbox| inbox.accept().map(Ok))?;
         Ok(PeerStream::new(&self.shared, id))
+    }
+
+    /// The next stream that the peer has opened and sent something on, if there is one now. For
+    /// event loops: see [`AsFd`] of this type.
+    pub fn try_accept_stream(&self) -> Result<Option<PeerStream>> {
+        let what = "waiting for the peer to open a stream";
+        let accepted = self
+            .shared
+            .wait(Patience::None, what, |inbox| inbox.accept().map(Ok));
+        Ok(not_yet(accepted)?.map(|id| PeerStream::new(&self.shared, id)))
     }
 
     /// Sends a datagram of RFC 9221: at most once, not in order, in one packet. Both sides have
@@ -151,9 +163,9 @@ impl Connection {
     /// Waits for the next datagram.
     pub fn recv_datagram(&self) -> Result<Vec<u8>> {
         let what = "waiting for a datagram";
-        let deadline = deadline(self.shared.read_timeout);
+        let patience = until(self.shared.read_timeout);
         self.shared
-            .wait(deadline, what, |inbox| inbox.pop_datagram().map(Ok))
+            .wait(patience, what, |inbox| inbox.pop_datagram().map(Ok))
     }
 
     /// Changes the packet keys now (RFC 9001 6). The kernel does it by itself when it must.
@@ -211,7 +223,7 @@ impl Connection {
     pub fn wait_closed(&self, timeout: Option<Duration>) -> Result<CloseReason> {
         let what = "waiting for the peer to close";
         let never = |_: &mut crate::demux::Inbox| None::<Result<()>>;
-        match self.shared.wait(deadline(timeout), what, never) {
+        match self.shared.wait(until(timeout), what, never) {
             Err(Error::Closed(reason)) => Ok(reason),
             Err(err) => Err(err),
             Ok(()) => Ok(CloseReason::default()),
@@ -220,8 +232,11 @@ impl Connection {
 }
 
 impl AsFd for Connection {
-    /// The socket, for instance for `poll`. Reading from it directly takes items away from the
-    /// streams.
+    /// The socket, for `poll` and event loops: when it is readable, one of
+    /// [`Connection::try_accept_stream`] and [`crate::RecvStream::try_read`] may get further;
+    /// when it is writable, [`crate::SendStream::try_write`]. Each of them takes all that has
+    /// arrived, also for others, so after one of them try all that wait, and let one thread do it
+    /// for a connection. Reading from the socket directly takes items away from the streams.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.shared.socket.as_fd()
     }
@@ -250,21 +265,16 @@ impl Shared {
 
     pub(crate) fn wait<T>(
         &self,
-        deadline: Option<Instant>,
+        patience: Patience,
         what: &'static str,
         ready: impl FnMut(&mut crate::demux::Inbox) -> Option<Result<T>>,
     ) -> Result<T> {
-        let result = self.demux.wait(&*self.socket, deadline, what, ready);
+        let result = self.demux.wait(&*self.socket, patience, what, ready);
         result.map_err(|err| self.refine(err))
     }
 
-    pub(crate) fn read(
-        &self,
-        id: StreamId,
-        buf: &mut [u8],
-        timeout: Option<Duration>,
-    ) -> Result<usize> {
-        let result = self.demux.read(&*self.socket, id, buf, deadline(timeout));
+    pub(crate) fn read(&self, id: StreamId, buf: &mut [u8], patience: Patience) -> Result<usize> {
+        let result = self.demux.read(&*self.socket, id, buf, patience);
         result.map_err(|err| self.refine(err))
     }
 
@@ -272,7 +282,7 @@ impl Shared {
     /// more, of which the event may still be in the queue.
     pub(crate) fn why_not_writable(&self, id: StreamId, err: io::Error) -> Error {
         let what = "writing to a stream";
-        let stopped = self.wait(deadline(Some(STOP_WAIT)), what, |inbox| {
+        let stopped = self.wait(until(Some(STOP_WAIT)), what, |inbox| {
             inbox.stopped(id).map(Ok)
         });
         match stopped {
@@ -294,7 +304,9 @@ impl Shared {
         loop {
             let slice = Instant::now().checked_add(DELIVERY_POLL);
             let next = [slice, end].into_iter().flatten().min();
-            let delivered = self.wait(next, what, |inbox| inbox.is_delivered(id).then_some(Ok(())));
+            let delivered = self.wait(Patience::Until(next), what, |inbox| {
+                inbox.is_delivered(id).then_some(Ok(()))
+            });
             match delivered {
                 Err(Error::Timeout(_)) => {}
                 other => return other,
@@ -349,9 +361,23 @@ impl Socket {
     }
 }
 
+/// `None` for what would have to wait.
+pub(crate) fn not_yet<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Timeout(_)) => Ok(None),
+        Err(err) => Err(err),
+    }
+}
+
 /// The end of a time limit. A limit beyond the clock's range is none.
 pub(crate) fn deadline(timeout: Option<Duration>) -> Option<Instant> {
     timeout.and_then(|timeout| Instant::now().checked_add(timeout))
+}
+
+/// Patience for a time limit.
+pub(crate) fn until(timeout: Option<Duration>) -> Patience {
+    Patience::Until(deadline(timeout))
 }
 
 /// Reads the rest of a stream, up to a limit.

@@ -63,6 +63,24 @@ pub(crate) trait Source {
     fn ended(&self, err: io::Error) -> Error;
 }
 
+/// How long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Until this time, or for ever. After it, [`Error::Timeout`].
+    Until(Option<Instant>),
+    /// Not at all: takes what the socket has, and is [`Error::Timeout`] if that is not enough.
+    None,
+}
+
+impl Patience {
+    fn left(self, what: &'static str) -> Result<Option<Duration>> {
+        match self {
+            Patience::Until(deadline) => time_left(deadline, what),
+            Patience::None => Ok(Some(Duration::ZERO)),
+        }
+    }
+}
+
 /// The demultiplexer of one connection.
 #[derive(Debug)]
 pub(crate) struct Demux {
@@ -174,7 +192,7 @@ impl Demux {
     pub(crate) fn wait<T>(
         &self,
         source: &dyn Source,
-        deadline: Option<Instant>,
+        patience: Patience,
         what: &'static str,
         mut ready: impl FnMut(&mut Inbox) -> Option<Result<T>>,
     ) -> Result<T> {
@@ -186,8 +204,11 @@ impl Demux {
             if let Some(err) = state.inbox.ended() {
                 return Err(err.duplicate());
             }
-            let time_left = time_left(deadline, what)?;
+            let time_left = patience.left(what)?;
             if state.leading {
+                if patience == Patience::None {
+                    return Err(Error::Timeout(what));
+                }
                 state = self.sleep(state, time_left);
                 continue;
             }
@@ -198,6 +219,9 @@ impl Demux {
             state = self.lock();
             let pause = self.end_turn(&mut state, source, &turn, &scratch);
             state.scratch = scratch;
+            if patience == Patience::None && matches!(turn, Turn::Nothing | Turn::Full) {
+                return Err(Error::Timeout(what));
+            }
             if pause {
                 state = self.sleep(state, Some(FULL_PAUSE));
             }
@@ -210,7 +234,7 @@ impl Demux {
         source: &dyn Source,
         id: StreamId,
         buf: &mut [u8],
-        deadline: Option<Instant>,
+        patience: Patience,
     ) -> Result<usize> {
         let what = "waiting for data of a stream";
         let mut state = self.lock();
@@ -228,8 +252,11 @@ impl Demux {
             if let Some(err) = state.inbox.ended() {
                 return Err(err.duplicate());
             }
-            let time_left = time_left(deadline, what)?;
+            let time_left = patience.left(what)?;
             if state.leading {
+                if patience == Patience::None {
+                    return Err(Error::Timeout(what));
+                }
                 state = self.sleep(state, time_left);
                 continue;
             }
@@ -257,6 +284,9 @@ impl Demux {
             let bytes: &[u8] = if direct { buf } else { &scratch };
             let pause = self.end_turn(&mut state, source, &turn, bytes);
             state.scratch = scratch;
+            if patience == Patience::None && matches!(turn, Turn::Nothing | Turn::Full) {
+                return Err(Error::Timeout(what));
+            }
             if pause {
                 state = self.sleep(state, Some(FULL_PAUSE));
             }

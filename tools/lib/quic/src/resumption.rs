@@ -10,7 +10,7 @@ use std::{
 use crate::{
     config::TransportParams,
     conn::{
-        deadline,
+        until,
         Connection, //
     },
     error::{
@@ -121,7 +121,7 @@ impl Connection {
         };
         let mut ticket = stored()?;
         if ticket.is_empty() {
-            let arrived = shared.wait(deadline(Some(timeout)), what, |inbox| {
+            let arrived = shared.wait(until(Some(timeout)), what, |inbox| {
                 inbox.ticket.then_some(Ok(()))
             });
             match arrived {

@@ -128,9 +128,12 @@ impl Socket {
     }
 
     /// Sends on a stream; waits for flow control and buffer space up to the write time-out.
+    /// With MSG_DONTWAIT among the flags it does not.
     pub(crate) fn send_stream(&self, id: i64, data: &[u8], flags: u32) -> io::Result<usize> {
-        let control = Control::Stream(id, flags | uapi::MSG_QUIC_STREAM_SNDBLOCK);
-        retry(|| sock::send(self.as_fd(), data, Some(control), NOSIGNAL))
+        let stream_flags = (flags & uapi::STREAM_FLAGS) | uapi::MSG_QUIC_STREAM_SNDBLOCK;
+        let control = Control::Stream(id, stream_flags);
+        let others = (flags & !uapi::STREAM_FLAGS) | NOSIGNAL;
+        retry(|| sock::send(self.as_fd(), data, Some(control), others))
     }
 
     /// Sends for a caller of the C interface: stream flags are among the flags, signals are the

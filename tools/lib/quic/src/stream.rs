@@ -15,7 +15,12 @@ use std::{
 };
 
 use crate::{
-    conn::Shared,
+    conn::{
+        not_yet,
+        until,
+        Shared, //
+    },
+    demux::Patience,
     error::{
         Error,
         Result, //
@@ -101,6 +106,19 @@ impl SendStream {
         }
         self.ended = true;
         Ok(())
+    }
+
+    /// Writes as much as flow control and the socket's buffer permit now; `None` if that is
+    /// nothing. For event loops: see [`crate::Connection`]'s descriptor. Where only this stream's
+    /// flow control is in the way, the descriptor stays writable: try again after reading.
+    pub fn try_write(&mut self, data: &[u8]) -> Result<Option<usize>> {
+        if self.ended {
+            return Err(Error::Config("the stream is finished already".into()));
+        }
+        if data.is_empty() {
+            return Ok(Some(0));
+        }
+        not_yet(self.send(data, libc::MSG_DONTWAIT as u32))
     }
 
     /// Gives the stream up: the peer's reader gets an error with this code. Without effect once
@@ -197,6 +215,12 @@ impl RecvStream {
         self.timeout = timeout;
     }
 
+    /// Reads what has arrived; `None` if nothing has, 0 at the end of the stream. For event loops:
+    /// see [`crate::Connection`]'s descriptor.
+    pub fn try_read(&mut self, buf: &mut [u8]) -> Result<Option<usize>> {
+        not_yet(self.shared.read(self.id, buf, Patience::None))
+    }
+
     /// Asks the peer to stop sending, and throws away what has arrived.
     pub fn stop(&mut self, code: u32) -> Result<()> {
         if !self.shared.demux.forget(self.id) {
@@ -217,7 +241,7 @@ impl RecvStream {
 
 impl Read for RecvStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        Ok(self.shared.read(self.id, buf, self.timeout)?)
+        Ok(self.shared.read(self.id, buf, until(self.timeout))?)
     }
 }
 

@@ -510,3 +510,52 @@ fn early_data_arrives_whether_or_not_the_server_takes_it_early() {
         });
     }
 }
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn one_thread_serves_several_streams_without_waiting_for_any() {
+    const STREAMS: usize = 5;
+    const LEN: usize = 50_000;
+    let (client, server) = meet(client(), server());
+    thread::scope(|scope| {
+        for nr in 0..STREAMS {
+            let mut stream = client.open_bi().unwrap();
+            scope.spawn(move || {
+                let sent = pattern(nr, LEN);
+                stream.write_all(&sent).unwrap();
+                stream.finish().unwrap();
+                assert!(stream.recv.read_to_limit(LEN).unwrap() == sent);
+            });
+        }
+        // An echo: what was read and not yet written, for each stream.
+        let mut open = Vec::new();
+        let (mut buf, mut done, start) = (vec![0; 20_000], 0, Instant::now());
+        while done < STREAMS {
+            assert!(start.elapsed() < LONG);
+            if let Some(PeerStream::Bi(stream)) = server.try_accept_stream().unwrap() {
+                open.push((stream, Vec::new(), false));
+            }
+            for (stream, pending, at_end) in &mut open {
+                if !*at_end {
+                    match stream.recv.try_read(&mut buf).unwrap() {
+                        Some(0) => *at_end = true,
+                        Some(len) => pending.extend_from_slice(&buf[..len]),
+                        None => {}
+                    }
+                }
+                if let Some(len) = stream.send.try_write(pending).unwrap() {
+                    pending.drain(..len);
+                }
+            }
+            open.retain_mut(|(stream, pending, at_end)| {
+                let over = *at_end && pending.is_empty();
+                if over {
+                    stream.finish().unwrap();
+                    done += 1;
+                }
+                !over
+            });
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+}

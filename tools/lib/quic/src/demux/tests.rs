@@ -119,8 +119,8 @@ fn server(limit: usize) -> (Demux, Queue) {
     (demux, Queue::default())
 }
 
-fn soon() -> Option<Instant> {
-    Some(Instant::now() + Duration::from_millis(30))
+fn soon() -> Patience {
+    Patience::Until(Some(Instant::now() + Duration::from_millis(30)))
 }
 
 fn accept(demux: &Demux, queue: &Queue) -> Result<i64> {
@@ -325,7 +325,7 @@ fn readers_in_many_threads_get_their_own_bytes_in_order() {
                     // Large buffers read directly, small ones through the leader's.
                     let room = if nr % 2 == 0 { 100 } else { 40_000 };
                     let (mut got, mut buf) = (Vec::new(), vec![0; room]);
-                    let end = Some(Instant::now() + Duration::from_secs(30));
+                    let end = Patience::Until(Some(Instant::now() + Duration::from_secs(30)));
                     loop {
                         let len = demux
                             .read(&**queue, StreamId(nr * 4 + 1), &mut buf, end)
@@ -366,4 +366,37 @@ fn readers_wait_while_the_handshake_receives() {
     assert_eq!(queue.len(), 1);
     demux.release();
     assert_eq!(accept(&demux, &queue).unwrap(), 0);
+}
+
+#[test]
+fn without_patience_only_what_has_arrived_is_taken() {
+    let (demux, queue) = server(1000);
+    let accept = || {
+        demux.wait(&queue, Patience::None, "", |inbox| {
+            inbox.accept().map(|id| Ok(id.0))
+        })
+    };
+    let read = |id, room| {
+        let mut buf = vec![0; room];
+        let len = demux.read(&queue, StreamId(id), &mut buf, Patience::None)?;
+        Ok::<_, Error>(buf[..len].to_vec())
+    };
+    assert!(matches!(accept(), Err(Error::Timeout(_))));
+    queue.data(0, b"abc", false);
+    queue.data(4, &[7; 2000], true);
+    assert_eq!(accept().unwrap(), 0);
+    assert_eq!(read(0, 10).unwrap(), b"abc");
+    // Everything that has arrived was sorted in by this.
+    assert!(matches!(read(0, 10), Err(Error::Timeout(_))));
+    assert_eq!(queue.len(), 0);
+    queue.data(0, b"def", false);
+    queue.data(8, b"x", false);
+    // At the limit, what is for others stays in the socket.
+    assert_eq!(read(0, 10).unwrap(), b"def");
+    assert!(matches!(read(0, 10), Err(Error::Timeout(_))));
+    assert_eq!(queue.len(), 1);
+    assert_eq!(accept().unwrap(), 4);
+    assert_eq!(read(4, 5000).unwrap(), [7; 2000]);
+    assert_eq!(read(4, 5000).unwrap(), b"");
+    assert_eq!(accept().unwrap(), 8);
 }
