@@ -77,7 +77,7 @@ pub struct App {
 }
 
 /// One byte of the pattern.
-fn pattern(id: StreamId, sender: Side, offset: u64) -> u8 {
+pub fn pattern(id: StreamId, sender: Side, offset: u64) -> u8 {
     let salt = id.raw() * 7 + u64::from(sender.is_client());
     let x = offset.wrapping_add(salt.wrapping_mul(0x9e37_79b9));
     (x ^ (x >> 8) ^ (x >> 16)) as u8

@@ -7,6 +7,7 @@ use std::collections::{
     VecDeque, //
 };
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use quic_core::common::cx::{
     Cx,
@@ -48,6 +49,7 @@ use crate::net::Packet;
 use crate::peer::Peer;
 use crate::rng::SeedRng;
 use crate::tls::{
+    Agent,
     Script,
     Shape, //
 };
@@ -56,15 +58,20 @@ use crate::world::Node;
 /// Length of the connection ids of the core.
 const CID: usize = 8;
 
+/// Makes the handshake agent of a connection.
+pub type MakeAgent = Rc<dyn Fn(Side) -> Box<dyn Agent>>;
+
 /// What both kinds of nodes are made from.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Setup {
     /// Settings of the connection.
     pub config: Config,
     /// Transport parameters.
     pub params: TransportParams,
-    /// The handshake.
+    /// The scripted handshake.
     pub shape: Shape,
+    /// Another handshake in its place.
+    pub agent: Option<MakeAgent>,
     /// The application.
     pub plan: Plan,
     /// Server: demand address validation by Retry.
@@ -87,10 +94,20 @@ impl Default for Setup {
             config,
             params: params(),
             shape: Shape::default(),
+            agent: None,
             plan: Plan::default(),
             retry: false,
             token: Vec::new(),
             remembered: None,
+        }
+    }
+}
+
+impl Setup {
+    fn make_agent(&self, side: Side) -> Box<dyn Agent> {
+        match &self.agent {
+            Some(make) => make(side),
+            None => Box::new(Script::new(side, self.shape.clone())),
         }
     }
 }
@@ -111,7 +128,6 @@ pub fn params() -> TransportParams {
 }
 
 /// A client with one connection.
-#[derive(Debug)]
 pub struct Client {
     addrs: Vec<SocketAddr>,
     /// The connection.
@@ -141,11 +157,11 @@ impl Client {
         if let Some(remembered) = &setup.remembered {
             connection.set_remembered_params(remembered).ok()?;
         }
-        let script = Script::new(Side::Client, setup.shape.clone());
+        let agent = setup.make_agent(Side::Client);
         let app = App::new(Side::Client, setup.plan.clone());
         Some(Self {
             addrs: vec![local],
-            peer: Peer::new(connection, script, app, rng, now),
+            peer: Peer::new(connection, agent, app, rng, now),
         })
     }
 
@@ -178,7 +194,6 @@ impl Node for Client {
 }
 
 /// A listener and the connections it has accepted.
-#[derive(Debug)]
 pub struct Server {
     addrs: Vec<SocketAddr>,
     setup: Setup,
@@ -275,9 +290,9 @@ impl Server {
         if let Some(preferred) = self.preferred {
             let _ = connection.set_preferred_address(&mut cx, preferred);
         }
-        let script = Script::new(Side::Server, self.setup.shape.clone());
+        let agent = self.setup.make_agent(Side::Server);
         let app = App::new(Side::Server, self.setup.plan.clone());
-        let mut peer = Peer::new(connection, script, app, rng, now);
+        let mut peer = Peer::new(connection, agent, app, rng, now);
         peer.receive(now, packet);
         self.peers.push(peer);
         self.collect(self.peers.len() - 1);

@@ -29,7 +29,7 @@ use crate::app::App;
 use crate::net::Packet;
 use crate::rng::SeedRng;
 use crate::tls::{
-    Script,
+    Agent,
     Step, //
 };
 
@@ -40,14 +40,12 @@ const BUFFER: usize = 65536;
 const MAX_SEGMENTS: usize = 16;
 
 /// A connection at work.
-#[derive(Debug)]
 pub struct Peer {
     /// The connection.
     pub connection: CoreBox<Connection>,
     /// The application.
     pub app: App,
-    /// The handshake.
-    pub script: Script,
+    agent: Box<dyn Agent>,
     /// Events in the order they came.
     pub events: Vec<Event>,
     /// Counters of the core.
@@ -62,7 +60,7 @@ impl Peer {
     /// Puts a connection, a handshake and an application together.
     pub fn new(
         connection: CoreBox<Connection>,
-        script: Script,
+        agent: Box<dyn Agent>,
         app: App,
         rng: SeedRng,
         now: Instant,
@@ -70,14 +68,14 @@ impl Peer {
         let mut peer = Self {
             connection,
             app,
-            script,
+            agent,
             events: Vec::new(),
             stats: Stats::default(),
             peer_params: Vec::new(),
             rng,
             segments: MAX_SEGMENTS,
         };
-        let steps = peer.script.start();
+        let steps = peer.agent.start();
         peer.run(now, steps);
         peer
     }
@@ -160,7 +158,7 @@ impl Peer {
             let Ok(read) = read else {
                 return;
             };
-            let steps = self.script.on_bytes(read.level, &bytes);
+            let steps = self.agent.on_bytes(read.level, &bytes);
             self.run(now, steps);
         }
     }
@@ -191,8 +189,12 @@ impl Peer {
                     .write_crypto(level, chunk, more)
                     .map_err(|(error, _)| error)
             }
-            Step::Secret { send, level, bytes } => {
-                let suite = self.script.suite();
+            Step::Secret {
+                send,
+                level,
+                suite,
+                bytes,
+            } => {
                 let secret = Secret {
                     send,
                     level,
@@ -208,7 +210,7 @@ impl Peer {
             Step::OwnParams => {
                 let mut bytes = [0u8; 512];
                 let len = self.connection.encode_params(&mut bytes)?;
-                let steps = self.script.on_params(&bytes[..len]);
+                let steps = self.agent.on_params(&bytes[..len]);
                 steps.into_iter().try_for_each(|step| self.step(now, step))
             }
         }

@@ -36,13 +36,25 @@ pub enum Step {
         send: bool,
         /// Its level.
         level: Level,
+        /// Its cipher suite.
+        suite: Suite,
         /// The secret.
         bytes: Vec<u8>,
     },
     /// Give the peer's transport parameters to the connection.
     PeerParams(Vec<u8>),
-    /// Ask the connection for its transport parameters and call [`Script::on_params`].
+    /// Ask the connection for its transport parameters and call [`Agent::on_params`].
     OwnParams,
+}
+
+/// Whatever runs the handshake of one side.
+pub trait Agent {
+    /// What is done first.
+    fn start(&mut self) -> Vec<Step>;
+    /// The connection's own transport parameters are there.
+    fn on_params(&mut self, params: &[u8]) -> Vec<Step>;
+    /// Handshake bytes arrived.
+    fn on_bytes(&mut self, level: Level, bytes: &[u8]) -> Vec<Step>;
 }
 
 /// Sizes and choices of one handshake.
@@ -81,7 +93,6 @@ pub struct Script {
     side: Side,
     shape: Shape,
     buffers: [Vec<u8>; 4],
-    complete: bool,
 }
 
 impl Script {
@@ -91,44 +102,6 @@ impl Script {
             side,
             shape,
             buffers: Default::default(),
-            complete: false,
-        }
-    }
-
-    /// The cipher.
-    pub fn suite(&self) -> Suite {
-        self.shape.suite
-    }
-
-    /// Whether the peer's Finished has arrived.
-    pub fn is_complete(&self) -> bool {
-        self.complete
-    }
-
-    /// What the client does first.
-    pub fn start(&self) -> Vec<Step> {
-        match self.side {
-            Side::Client => vec![Step::OwnParams],
-            Side::Server => vec![],
-        }
-    }
-
-    /// The connection's own transport parameters are there: the flight that carries them.
-    pub fn on_params(&self, params: &[u8]) -> Vec<Step> {
-        match self.side {
-            Side::Client => {
-                let mut steps = Vec::new();
-                if self.shape.early {
-                    steps.push(self.secret(true, Level::Early));
-                }
-                steps.push(Step::Send {
-                    level: Level::Initial,
-                    bytes: with_params(CLIENT_HELLO, self.shape.hello, params),
-                    more: false,
-                });
-                steps
-            }
-            Side::Server => self.server_flight(params),
         }
     }
 
@@ -153,16 +126,6 @@ impl Script {
             bytes: flight,
             more: false,
         });
-        steps
-    }
-
-    /// Handshake bytes arrived.
-    pub fn on_bytes(&mut self, level: Level, bytes: &[u8]) -> Vec<Step> {
-        let mut steps = Vec::new();
-        self.buffers[level.index()].extend_from_slice(bytes);
-        while let Some((kind, body)) = self.take_message(level) {
-            steps.extend(self.on_message(level, kind, &body));
-        }
         steps
     }
 
@@ -192,7 +155,6 @@ impl Script {
                 vec![Step::PeerParams(params_of(body))]
             }
             (Side::Client, Level::Handshake, FINISHED) => {
-                self.complete = true;
                 // As libquic does: all secrets first, then the last message.
                 vec![
                     self.secret(true, Level::App),
@@ -205,7 +167,6 @@ impl Script {
                 ]
             }
             (Side::Server, Level::Handshake, FINISHED) => {
-                self.complete = true;
                 let mut steps = vec![self.secret(false, Level::App)];
                 if self.shape.ticket > 0 {
                     steps.push(Step::Send {
@@ -227,8 +188,45 @@ impl Script {
         Step::Secret {
             send,
             level,
+            suite: self.shape.suite,
             bytes: vec![0x10 * (level.index() as u8 + 1) + u8::from(sender.is_client()); len],
         }
+    }
+}
+
+impl Agent for Script {
+    fn start(&mut self) -> Vec<Step> {
+        match self.side {
+            Side::Client => vec![Step::OwnParams],
+            Side::Server => vec![],
+        }
+    }
+
+    fn on_params(&mut self, params: &[u8]) -> Vec<Step> {
+        match self.side {
+            Side::Client => {
+                let mut steps = Vec::new();
+                if self.shape.early {
+                    steps.push(self.secret(true, Level::Early));
+                }
+                steps.push(Step::Send {
+                    level: Level::Initial,
+                    bytes: with_params(CLIENT_HELLO, self.shape.hello, params),
+                    more: false,
+                });
+                steps
+            }
+            Side::Server => self.server_flight(params),
+        }
+    }
+
+    fn on_bytes(&mut self, level: Level, bytes: &[u8]) -> Vec<Step> {
+        let mut steps = Vec::new();
+        self.buffers[level.index()].extend_from_slice(bytes);
+        while let Some((kind, body)) = self.take_message(level) {
+            steps.extend(self.on_message(level, kind, &body));
+        }
+        steps
     }
 }
 

@@ -76,6 +76,10 @@ fn without_any_memory_from_some_moment_on_both_ends_come_to_rest() {
         pair.wait(Duration::from_secs(100));
         fail::off();
         let client = pair.client.borrow();
-        assert!(!client.peer.state().is_open(), "{n}: {:?}", client.peer.state());
+        assert!(
+            !client.peer.state().is_open(),
+            "{n}: {:?}",
+            client.peer.state()
+        );
     }
 }

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets made outside the core, with the secrets of the scripted handshake.
+
+use std::net::SocketAddr;
+
+use quic_core::aead::{
+    PacketKey,
+    Suite, //
+};
+use quic_core::buf::Chunk;
+use quic_core::common::{
+    ConnectionId,
+    Dir,
+    Instant,
+    Side,
+    Stats,
+    Version, //
+};
+use quic_core::conn::accept::FirstPacket;
+use quic_core::conn::State;
+use quic_core::crypto::{
+    initial_keys,
+    Secret, //
+};
+use quic_core::packet::{
+    protect,
+    stateless, //
+};
+use quic_sim::net::{
+    Link,
+    Packet, //
+};
+use quic_sim::node::{
+    Client,
+    Setup, //
+};
+use quic_sim::pair::{
+    client_addr,
+    server_addr,
+    Pair, //
+};
+use quic_sim::peer::Peer;
+
+/// Two endpoints, connected and at rest, each with one stream of one byte.
+pub struct Lab {
+    pair: Pair,
+    /// The connection ids that client and server send to.
+    dcids: [Vec<u8>; 2],
+    pn: u32,
+}
+
+/// Where an endpoint is.
+pub fn addr(side: Side) -> SocketAddr {
+    match side {
+        Side::Client => client_addr(),
+        Side::Server => server_addr(),
+    }
+}
+
+fn between(from: Side, bytes: Vec<u8>) -> Packet {
+    Packet {
+        src: addr(from),
+        dst: addr(from.peer()),
+        ecn: 0,
+        bytes,
+    }
+}
+
+/// A datagram of the server's.
+pub fn packet_to_client(bytes: Vec<u8>) -> Packet {
+    between(Side::Server, bytes)
+}
+
+impl Lab {
+    pub fn new(seed: u64) -> Self {
+        let setup = Setup::default();
+        let mut pair = Pair::new(seed, Link::lossy(5, 0), &setup, setup.clone());
+        assert!(pair.connect(10));
+        pair.wait(quic_core::common::Duration::from_millis(500));
+        let mut lab = Self {
+            pair,
+            dcids: [vec![], vec![]],
+            pn: 1_000_000,
+        };
+        for side in [Side::Client, Side::Server] {
+            lab.with(side, |peer, _| {
+                let streams = peer.connection.streams_mut();
+                let id = streams.open(None, Dir::Bidi).expect("a stream");
+                let chunk = Chunk::try_from_slice(b"x").expect("memory");
+                assert!(streams.queue(id, chunk, false).is_ok());
+            });
+            let packets = lab.drive(side);
+            let short = packets.iter().find(|packet| packet.bytes[0] & 0x80 == 0);
+            let bytes = &short.expect("stream data").bytes;
+            lab.dcids[usize::from(side.is_server())] = bytes[1..9].to_vec();
+            for packet in packets {
+                lab.deliver(side.peer(), packet.bytes);
+            }
+        }
+        lab
+    }
+
+    fn with<R>(&mut self, side: Side, call: impl FnOnce(&mut Peer, Instant) -> R) -> R {
+        let now = self.pair.world.now;
+        match side {
+            Side::Client => call(&mut self.pair.client.borrow_mut().peer, now),
+            Side::Server => call(&mut self.pair.server.borrow_mut().peers[0], now),
+        }
+    }
+
+    /// A 1-RTT packet of `sender` with this first byte and payload, the next number in four bytes.
+    pub fn forge(&mut self, sender: Side, first: u8, payload: &[u8]) -> Vec<u8> {
+        self.pn += 1;
+        let secret = secret_of(sender);
+        let mut key = secret.packet_key(Version::V1).expect("key");
+        let header_key = secret.header_key(Version::V1).expect("key");
+        let mut packet = vec![first];
+        packet.extend(&self.dcids[usize::from(sender.is_server())]);
+        packet.extend(self.pn.to_be_bytes());
+        packet.extend(payload);
+        seal(&mut packet, 13, u64::from(self.pn), &mut key);
+        protect::mask(&mut packet, 9, &header_key).expect("long enough");
+        packet
+    }
+
+    /// Lets the peer of `sender` receive these frames.
+    pub fn inject(&mut self, sender: Side, payload: &[u8]) {
+        let packet = self.forge(sender, 0x43, payload);
+        self.deliver(sender.peer(), packet);
+    }
+
+    pub fn deliver(&mut self, receiver: Side, bytes: Vec<u8>) {
+        let packet = between(receiver.peer(), bytes);
+        self.with(receiver, |peer, now| peer.receive(now, &packet));
+    }
+
+    /// What the endpoint has to send.
+    pub fn drive(&mut self, side: Side) -> Vec<Packet> {
+        let packets = self.with(side, |peer, now| peer.drive(now, &mut |_| {}));
+        packets.into_iter().map(|(_, packet)| packet).collect()
+    }
+
+    /// The frames of a 1-RTT packet of `sender`.
+    pub fn open(&self, sender: Side, bytes: &[u8]) -> Vec<u8> {
+        let secret = secret_of(sender);
+        let mut bytes = bytes.to_vec();
+        let mut key = secret.packet_key(Version::V1).expect("key");
+        let header_key = secret.header_key(Version::V1).expect("key");
+        let unmasked = protect::unmask(&mut bytes, 9, &header_key).expect("long enough");
+        let len = key
+            .open(unmasked.number(0), &mut bytes, unmasked.header_len)
+            .expect("authentic");
+        bytes[unmasked.header_len..][..len].to_vec()
+    }
+
+    pub fn state(&mut self, side: Side) -> State {
+        self.with(side, |peer, _| peer.state())
+    }
+
+    /// The code the endpoint closed with, if it did.
+    pub fn error(&mut self, side: Side) -> Option<u64> {
+        self.with(side, |peer, _| {
+            let info = peer.connection.close_info();
+            info.map(|info| info.code)
+        })
+    }
+
+    pub fn stats(&mut self, side: Side) -> Stats {
+        self.with(side, |peer, _| peer.stats)
+    }
+
+    /// Packets opened so far.
+    pub fn opened(&mut self, side: Side) -> u64 {
+        self.stats(side).pkt_in
+    }
+
+    /// The token of the id that the client sends to.
+    pub fn reset_token_of_server(&self) -> [u8; 16] {
+        let id = ConnectionId::new(&self.dcids[0]).expect("length");
+        stateless::reset_token(&Setup::default().config.reset_key, &id)
+    }
+
+    /// A Version Negotiation packet to the client.
+    pub fn version_negotiation(&self, versions: &[u32]) -> Vec<u8> {
+        negotiation(&self.dcids[1], &self.dcids[0], versions)
+    }
+
+    /// A Retry packet to the client.
+    pub fn retry(&self, version: Version) -> Vec<u8> {
+        let id = |bytes: &[u8]| ConnectionId::new(bytes).expect("length");
+        let (client, server) = (id(&self.dcids[1]), id(&self.dcids[0]));
+        retry(version, &client, &server, &id(&[0x55; 8]), b"token")
+    }
+}
+
+/// The 1-RTT secret of the scripted handshake.
+fn secret_of(sender: Side) -> Secret {
+    let byte = 0x40 + u8::from(sender.is_client());
+    Secret::new(Suite::Aes128Gcm, &[byte; 32]).expect("length")
+}
+
+fn seal(packet: &mut Vec<u8>, header_len: usize, pn: u64, key: &mut PacketKey) {
+    let end = packet.len();
+    packet.resize(end + 16, 0);
+    key.seal(pn, packet, header_len, end, &[]).expect("seals");
+}
+
+/// A client that has sent nothing.
+pub fn fresh_client(seed: u64) -> (Peer, Instant) {
+    let now = Instant::from_nanos(1_000_000_000);
+    let setup = Setup::default();
+    let client = Client::new(now, seed, client_addr(), server_addr(), &setup);
+    (client.expect("a connection").peer, now)
+}
+
+/// The first datagrams of a client.
+pub fn first_flight(seed: u64) -> Vec<Packet> {
+    let (mut client, now) = fresh_client(seed);
+    let packets = client.drive(now, &mut |_| {});
+    packets.into_iter().map(|(_, packet)| packet).collect()
+}
+
+/// Destination and source of a long header.
+pub fn long_ids(bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let len = usize::from(bytes[5]);
+    let (dcid, rest) = bytes[6..].split_at(len);
+    let len = usize::from(rest[0]);
+    (dcid.to_vec(), rest[1..1 + len].to_vec())
+}
+
+fn negotiation(dcid: &[u8], scid: &[u8], versions: &[u32]) -> Vec<u8> {
+    let mut packet = vec![0xc0, 0, 0, 0, 0, dcid.len() as u8];
+    packet.extend(dcid);
+    packet.push(scid.len() as u8);
+    packet.extend(scid);
+    packet.extend(versions.iter().flat_map(|version| version.to_be_bytes()));
+    packet
+}
+
+/// A Version Negotiation packet in answer to a client's Initial.
+pub fn negotiation_for(initial: &[u8], versions: &[u32]) -> Vec<u8> {
+    let (dcid, scid) = long_ids(initial);
+    negotiation(&scid, &dcid, versions)
+}
+
+fn retry(
+    version: Version,
+    client: &ConnectionId,
+    original: &ConnectionId,
+    new: &ConnectionId,
+    token: &[u8],
+) -> Vec<u8> {
+    let mut packet = vec![0xf0];
+    packet.extend(version.0.to_be_bytes());
+    for id in [client, new] {
+        packet.push(id.len() as u8);
+        packet.extend(id.as_slice());
+    }
+    packet.extend(token);
+    let tag = quic_core::crypto::retry_tag(version, original, &packet).expect("tag");
+    packet.extend(tag);
+    packet
+}
+
+/// A Retry packet in answer to a client's Initial.
+pub fn retry_for(initial: &[u8], new: &[u8], token: &[u8]) -> Vec<u8> {
+    let (dcid, scid) = long_ids(initial);
+    let id = |bytes: &[u8]| ConnectionId::new(bytes).expect("length");
+    retry(Version::V1, &id(&scid), &id(&dcid), &id(new), token)
+}
+
+/// The packet number of a client's Initial packet.
+pub fn initial_number(initial: &[u8]) -> u64 {
+    let (dcid, scid) = long_ids(initial);
+    let mut bytes = initial.to_vec();
+    let dcid = ConnectionId::new(&dcid).expect("length");
+    let keys = initial_keys(Version::V1, &dcid, Side::Server).expect("keys");
+    let at = 7 + dcid.len() + scid.len();
+    // A token of less than 64 bytes, and a length of two.
+    let pn_offset = at + 1 + usize::from(bytes[at]) + 2;
+    let rx = keys.rx.expect("both directions");
+    let unmasked = protect::unmask(&mut bytes, pn_offset, &rx.header).expect("long enough");
+    unmasked.number(0)
+}
+
+/// An Initial packet of the server, number zero, in answer to a client's.
+pub fn server_initial(initial: &[u8], token: &[u8], payload: &[u8]) -> Vec<u8> {
+    let (original, client) = long_ids(initial);
+    let original = ConnectionId::new(&original).expect("length");
+    let keys = initial_keys(Version::V1, &original, Side::Client).expect("keys");
+    let rx = keys.rx.expect("both directions");
+    let mut packet = vec![0xc3, 0, 0, 0, 1, client.len() as u8];
+    packet.extend(&client);
+    packet.push(8);
+    packet.extend([0x66; 8]);
+    packet.push(token.len() as u8);
+    packet.extend(token);
+    let payload = [payload, &vec![0; 1_150]].concat();
+    let len = (4 + payload.len() + 16) as u16;
+    packet.extend((len | 0x4000).to_be_bytes());
+    let pn_offset = packet.len();
+    packet.extend([0; 4]);
+    packet.extend(payload);
+    // What the client opens with, the server seals with.
+    let mut key = rx.packet;
+    seal(&mut packet, pn_offset + 4, 0, &mut key);
+    protect::mask(&mut packet, pn_offset, &rx.header).expect("long enough");
+    packet
+}
+
+/// Whether a listener takes a datagram for a new connection.
+pub fn is_incoming(datagram: &[u8]) -> bool {
+    matches!(FirstPacket::parse(datagram), FirstPacket::Incoming(_))
+}
