@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Locks and contexts that the kernel crate lacks.
-//!
-//! [`SpinLockBh`] protects what softirq and process context share; [`MaySleep`] proves that the
-//! caller is allowed to wait.
+//! The lock that the kernel crate lacks: [`SpinLockBh`] protects what softirq and process context
+//! share.
 //!
 //! C headers: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h),
 //! [`include/linux/bottom_half.h`](srctree/include/linux/bottom_half.h)
 
-use kernel::{
-    sync::lock::{
-        Backend,
-        Guard,
-        Lock, //
-    },
-    types::NotThreadSafe, //
+use kernel::sync::lock::{
+    Backend,
+    Lock, //
 };
 
 use crate::linux::bindings;
@@ -24,9 +18,6 @@ use crate::linux::bindings;
 /// It may be taken in softirq and in process context, not in hard interrupts. Make one with
 /// `SpinLockBh::new(value, c_str!("name"), static_lock_class!())`.
 pub type SpinLockBh<T> = Lock<T, SpinLockBhBackend>;
-
-/// The guard of a [`SpinLockBh`].
-pub type SpinLockBhGuard<'a, T> = Guard<'a, T, SpinLockBhBackend>;
 
 /// `spin_lock_bh()` and its relatives.
 pub struct SpinLockBhBackend;
@@ -71,28 +62,5 @@ unsafe impl Backend for SpinLockBhBackend {
     unsafe fn assert_is_held(ptr: *mut Self::State) {
         // SAFETY: The caller promises that the lock has been initialised.
         unsafe { bindings::spin_assert_is_held(ptr) }
-    }
-}
-
-/// Proof that the current context may sleep.
-///
-/// Made at the entry points of system calls and work items only; whatever may wait asks for a
-/// reference to one. It cannot leave its thread.
-pub struct MaySleep {
-    _thread: NotThreadSafe,
-}
-
-impl MaySleep {
-    /// Claims that this context may sleep.
-    ///
-    /// # Safety
-    ///
-    /// - The caller runs in process context, with interrupts and softirqs on, and holds no
-    ///   spinlock, as long as the token lives.
-    #[inline]
-    pub unsafe fn new() -> MaySleep {
-        MaySleep {
-            _thread: NotThreadSafe,
-        }
     }
 }
