@@ -239,6 +239,7 @@ impl Connection {
             config: boxed(|| config.clone())?,
         })?;
         connection.announce_ids();
+        connection.set_max_pacing_rate(config.max_pacing_rate);
         Ok(connection)
     }
 

@@ -95,6 +95,7 @@ impl Connection {
     /// Bounds the pacing rate, in bytes per second.
     pub fn set_max_pacing_rate(&mut self, rate: Option<u64>) {
         self.config.max_pacing_rate = rate;
+        self.recovery.set_max_pacing_rate(rate);
     }
 
     /// An ICMP message says that UDP payloads above `payload` bytes do not fit the path. The caller

@@ -6,12 +6,14 @@
 //! a failing seed that a test prints fails again with `SIM_SEED=<seed>`.
 //!
 //! [`net`] is the network, [`world`] moves time and packets, [`node`] turns core connections into
-//! nodes with a scripted handshake ([`tls`]) and applications ([`app`]).
+//! nodes with a scripted handshake ([`tls`]) and applications ([`app`]); [`forge`] makes packets that
+//! no honest peer would send.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod app;
+pub mod forge;
 pub mod net;
 pub mod node;
 pub mod pair;

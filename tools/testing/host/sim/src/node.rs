@@ -300,7 +300,7 @@ impl Server {
 
     /// Takes connection ids into the table before anything else happens.
     fn collect(&mut self, index: usize) {
-        while let Some(op) = self.peers[index].connection.poll_cid_op() {
+        while let Some(op) = self.peers[index].poll_op() {
             apply(&mut self.ids, index, op);
         }
     }

@@ -13,6 +13,7 @@ use quic_core::common::cx::{
     Stats, //
 };
 use quic_core::common::error::Error;
+use quic_core::common::id::ConnectionId;
 use quic_core::common::time::Instant;
 use quic_core::conn::event::Event;
 use quic_core::conn::{
@@ -52,6 +53,8 @@ pub struct Peer {
     pub stats: Stats,
     /// Transport parameters that the peer announced, as they came.
     pub peer_params: Vec<u8>,
+    /// Connection ids issued by this side.
+    pub ids: Vec<(u64, ConnectionId)>,
     rng: SeedRng,
     segments: usize,
 }
@@ -72,6 +75,7 @@ impl Peer {
             events: Vec::new(),
             stats: Stats::default(),
             peer_params: Vec::new(),
+            ids: Vec::new(),
             rng,
             segments: MAX_SEGMENTS,
         };
@@ -136,7 +140,7 @@ impl Peer {
         }
         let mut packets = Vec::new();
         loop {
-            while let Some(op) = self.connection.poll_cid_op() {
+            while let Some(op) = self.poll_op() {
                 on_op(op);
             }
             let before = packets.len();
@@ -146,6 +150,15 @@ impl Peer {
             }
         }
         packets
+    }
+
+    /// The next change of the table of connection ids.
+    pub fn poll_op(&mut self) -> Option<CidOp> {
+        let op = self.connection.poll_cid_op()?;
+        if let CidOp::Add { cid, seq } = op {
+            self.ids.push((seq, cid));
+        }
+        Some(op)
     }
 
     fn handshake(&mut self, now: Instant) {

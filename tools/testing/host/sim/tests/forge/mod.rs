@@ -74,8 +74,12 @@ pub fn packet_to_client(bytes: Vec<u8>) -> Packet {
 
 impl Lab {
     pub fn new(seed: u64) -> Self {
-        let setup = Setup::default();
-        let mut pair = Pair::new(seed, Link::lossy(5, 0), &setup, setup.clone());
+        let mut setup = Setup::default();
+        // The applications do not read what they did not agree on.
+        setup.plan.stalled = true;
+        let mut server = setup.clone();
+        server.config.stateless_reset = true;
+        let mut pair = Pair::new(seed, Link::lossy(5, 0), &setup, server);
         assert!(pair.connect(10));
         pair.wait(quic_core::common::Duration::from_millis(500));
         let mut lab = Self {
