@@ -26,7 +26,10 @@ use crate::{
         time::monotonic_nanos, //
     },
     lookup::InitialKey,
-    mem::Box, //
+    mem::{
+        Box,
+        Vec, //
+    }, //
 };
 
 /// The kernel's random numbers.
@@ -67,8 +70,10 @@ pub(crate) struct Attached {
     pub(crate) route: Option<Route>,
     /// A small buffer that the last attempt to send did not need.
     pub(crate) spare: Option<SkBuff>,
+    /// A large one.
+    pub(crate) spare_batch: Option<SkBuff>,
     /// Ids in the lookup table.
-    pub(crate) cids: KVec<ConnectionId>,
+    pub(crate) cids: Vec<ConnectionId>,
     /// The client's first id in the lookup table, on a server.
     pub(crate) original: Option<InitialKey>,
     /// The rest of an event of which a part was read.
@@ -96,7 +101,8 @@ impl Attached {
             silent: false,
             route: None,
             spare: None,
-            cids: KVec::new(),
+            spare_batch: None,
+            cids: Vec::new(),
             original: None,
             event: None,
             dirty: false,

@@ -202,6 +202,7 @@ pub(crate) fn release(sk: &mut Held<'_, Quic>) {
 pub(crate) fn timer(sk: &mut Held<'_, Quic>) {
     if let Role::Connection(at) = &mut sk.role {
         at.spare = None;
+        at.spare_batch = None;
         at.call(|core, cx| core.handle_timeout(cx));
         drive(sk);
     }

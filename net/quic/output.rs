@@ -49,9 +49,12 @@ pub(crate) fn transmit(sk: &Sock<Quic>, at: &mut Attached) {
             return;
         };
         let Some(out) = at.call(|core, cx| core.poll_transmit(cx, buf, max_segments)) else {
-            if !large {
-                at.spare = Some(skb);
-            }
+            let place = if large {
+                &mut at.spare_batch
+            } else {
+                &mut at.spare
+            };
+            *place = Some(skb);
             return;
         };
         skb.grow(out.len);
@@ -61,13 +64,12 @@ pub(crate) fn transmit(sk: &Sock<Quic>, at: &mut Attached) {
 
 /// A buffer to fill. Without memory nothing is sent now; timers will try again.
 fn buffer(at: &mut Attached, large: bool) -> Option<SkBuff> {
-    if large {
-        return SkBuff::alloc(xmit::HEADROOM, LARGE).ok();
-    }
-    match at.spare.take() {
-        Some(skb) => Some(skb),
-        None => SkBuff::alloc(xmit::HEADROOM, SMALL).ok(),
-    }
+    let (spare, size) = if large {
+        (at.spare_batch.take(), LARGE)
+    } else {
+        (at.spare.take(), SMALL)
+    };
+    spare.or_else(|| SkBuff::alloc(xmit::HEADROOM, size).ok())
 }
 
 /// Sends one buffer. Without a route it is lost, as if on the way.

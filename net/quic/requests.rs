@@ -32,6 +32,7 @@ use crate::{
         }, //
     },
     lookup::InitialKey,
+    mem::Vec,
     packet::token::TokenKey,
     poll,
     socket::{
@@ -51,7 +52,7 @@ pub(crate) struct Request {
     pub(crate) incoming: Incoming,
     pub(crate) key: InitialKey,
     pub(crate) meta: UdpMeta,
-    pub(crate) packets: KVec<SkBuff>,
+    pub(crate) packets: Vec<SkBuff>,
     bytes: usize,
 }
 
@@ -107,7 +108,7 @@ impl Request {
         if self.packets.len() >= MAX_PACKETS || bytes > MAX_BYTES {
             return Err(());
         }
-        self.packets.push(skb, GFP_ATOMIC).map_err(|_| ())?;
+        self.packets.try_push(skb).map_err(|_| ())?;
         self.bytes = bytes;
         Ok(())
     }
@@ -228,7 +229,7 @@ fn admit(
         incoming,
         key,
         meta: *meta,
-        packets: KVec::new(),
+        packets: Vec::new(),
         bytes: 0,
     };
     if request.push(skb).is_err() || listener.requests.queue.push_back(request).is_err() {

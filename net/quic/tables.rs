@@ -39,11 +39,11 @@ fn add(sk: &Sock<Quic>, at: &mut Attached, cid: ConnectionId) {
         net: sk.raw().net().id(),
         cid,
     };
-    if at.cids.reserve(1, GFP_ATOMIC).is_err() {
+    if at.cids.try_reserve(1).is_err() {
         return;
     }
     if tables.cids.insert(key, sk.to_ref(), |_| true).is_ok() {
-        let _ = at.cids.push(cid, GFP_ATOMIC);
+        let _ = at.cids.push_within_capacity(cid);
     }
 }
 
@@ -54,7 +54,9 @@ fn remove(sk: &Sock<Quic>, at: &mut Attached, cid: &ConnectionId) {
         drop(tables.initials.remove_if(&key, |other| other.is(sk)));
         return;
     }
-    at.cids.retain(|known| known != cid);
+    if let Some(at_cid) = at.cids.iter().position(|known| known == cid) {
+        at.cids.remove(at_cid);
+    }
     let key = CidKey {
         net: sk.raw().net().id(),
         cid: *cid,

@@ -51,7 +51,6 @@ void quic_helper_bh_lock_sock(struct sock *sk)
 	bh_lock_sock(sk);
 }
 
-
 void quic_helper_bh_unlock_sock(struct sock *sk)
 {
 	bh_unlock_sock(sk);
