@@ -402,3 +402,161 @@ fn small_or_tokened_initial_packets_are_dropped() {
     assert!(forge::is_incoming(initial));
     assert!(!forge::is_incoming(&initial[..1199]));
 }
+
+/// What a frame of the server does to the client's connection.
+fn client_says(payload: &[u8]) -> Option<u64> {
+    let mut lab = Lab::new(1);
+    lab.inject(Side::Server, payload);
+    lab.drive(Side::Client);
+    lab.error(Side::Client)
+}
+
+/// A CRYPTO frame behind the session ticket of the scripted handshake.
+fn post_handshake(message: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x06, 0x40, 104, message.len() as u8];
+    frame.extend(message);
+    frame
+}
+
+#[test]
+fn every_violation_of_the_server_gives_its_own_error() {
+    // RFC 9000 19.7 #2 test, RFC 9000 19.15 #7 test, RFC 9000 19.8 #1 test,
+    // RFC 9001 4.4 #6 test, RFC 9001 4.6.1 #2 test, RFC 9001 6 #3 test
+    let mut ticket = vec![4, 0, 0, 22, 0, 0, 0, 9, 0, 0, 0, 9, 1, 5, 0, 1, 7, 0, 8];
+    ticket.extend([0, 42, 0, 4, 0, 0, 0x40, 0]);
+    ticket[3] = ticket.len() as u8 - 4;
+    let cases: Vec<(&str, Vec<u8>, u64)> = vec![
+        ("empty NEW_TOKEN", vec![0x07, 0], 0x07),
+        (
+            "ids retired beyond",
+            [&[0x18, 9, 10, 8][..], &[1; 24]].concat(),
+            0x07,
+        ),
+        ("STREAM, send-only", stream(2, 0, false, b"x"), 0x05),
+        ("STREAM, not created", stream(4, 0, false, b"x"), 0x05),
+        ("TLS KeyUpdate", post_handshake(&[24, 0, 0, 1, 0]), 0x10a),
+        (
+            "CertificateRequest",
+            post_handshake(&[13, 0, 0, 3, 0, 0, 0]),
+            0x0a,
+        ),
+        ("limited early data", post_handshake(&ticket), 0x0a),
+    ];
+    for (what, payload, code) in cases {
+        assert_eq!(client_says(&payload), Some(code), "{what}");
+    }
+    assert_eq!(client_says(&[0x1e]), None);
+    assert_eq!(client_says(&[0x07, 3, 1, 2, 3]), None);
+}
+
+#[test]
+fn every_violation_in_an_initial_packet_gives_its_own_error() {
+    // RFC 9000 7.5 #3 test, RFC 9000 12.4 #3 test, RFC 9000 12.5 #3 test, RFC 9000 12.5 #5 test
+    let far = [0x06, 0x80, 1, 0x20, 0, 1, 7];
+    let cases: Vec<(&str, Vec<u8>, u64)> = vec![
+        ("STREAM", vec![0x0a, 1, 1, 7], 0x0a),
+        ("HANDSHAKE_DONE", vec![0x1e], 0x0a),
+        ("application close", vec![0x1d, 0, 0], 0x0a),
+        ("MAX_DATA", vec![0x10, 9], 0x0a),
+        ("NEW_TOKEN", vec![0x07, 1, 9], 0x0a),
+        ("unknown frame", vec![0x21], 0x07),
+        ("CRYPTO beyond any buffer", far.to_vec(), 0x0d),
+        ("ACK of nothing sent", vec![0x02, 9, 0, 0, 0], 0x0a),
+    ];
+    for (what, payload, code) in cases {
+        let (mut client, now) = forge::fresh_client(1);
+        let first = client.drive(now, &mut |_| {});
+        let packet = forge::server_initial(&first[0].1.bytes, b"", &payload);
+        client.receive(now, &forge::packet_to_client(packet));
+        let info = client.connection.close_info();
+        assert_eq!(info.map(|info| info.code), Some(code), "{what}");
+        // The peer is told, in a full datagram that it may not have validated yet.
+        let close = client.drive(now, &mut |_| {});
+        assert!(
+            !close.is_empty() && close[0].1.bytes.len() >= 1200,
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn four_kilobytes_of_crypto_data_out_of_order_are_kept() {
+    // RFC 9000 7.5 #1 test
+    let (mut client, now) = forge::fresh_client(1);
+    let first = client.drive(now, &mut |_| {});
+    for nr in 1..=8u8 {
+        let offset = (u16::from(nr) * 512).to_be_bytes();
+        let mut frame = vec![0x06, offset[0] | 0x40, offset[1], 0x42, 0];
+        frame.extend([nr; 512]);
+        let packet = forge::numbered_initial(&first[0].1.bytes, nr, 0x66, b"", &frame);
+        client.receive(now, &forge::packet_to_client(packet));
+    }
+    assert!(client.state().is_open());
+    assert_eq!(client.stats.pkt_in, 8);
+}
+
+#[test]
+fn the_first_packet_of_the_server_settles_its_connection_id_and_version() {
+    // RFC 9000 7.2 #3 test, RFC 9000 7.2 #4 test, RFC 9000 7.2 #6 test, RFC 9000 5.2.1 #3 test
+    let (mut client, now) = forge::fresh_client(1);
+    let first = client.drive(now, &mut |_| {});
+    let initial = &first[0].1.bytes;
+    let close = [0x1c, 0x0a, 0, 0];
+    let receive = |client: &mut quic_sim::peer::Peer, packet| {
+        client.receive(now, &forge::packet_to_client(packet));
+    };
+    receive(
+        &mut client,
+        forge::numbered_initial(initial, 0, 0x66, b"", &[1]),
+    );
+    let answer = client.drive(now, &mut |_| {});
+    let answer = &answer[0].1.bytes;
+    assert_eq!(forge::long_ids(answer).0, [0x66; 8]);
+    // Another source id, and another version: dropped, close or not.
+    receive(
+        &mut client,
+        forge::numbered_initial(initial, 1, 0x67, b"", &close),
+    );
+    let mut other = forge::numbered_initial(initial, 1, 0x66, b"", &close);
+    other[1..5].copy_from_slice(&0xff00_001du32.to_be_bytes());
+    receive(&mut client, other);
+    assert!(client.state().is_open());
+    receive(
+        &mut client,
+        forge::numbered_initial(initial, 1, 0x66, b"", &close),
+    );
+    assert!(!client.state().is_open());
+}
+
+#[test]
+fn a_client_does_not_open_early_packets() {
+    // RFC 9001 5.6 #6 test, RFC 9001 5.6 #7 test
+    let (mut client, now) = forge::fresh_client(1);
+    let first = client.drive(now, &mut |_| {});
+    let mut packet = forge::server_initial(&first[0].1.bytes, b"", &[0x1c, 0x0a, 0, 0]);
+    // The same bytes as 0-RTT: the token length becomes the length.
+    packet[0] = packet[0] & 0x0f | 0xd0;
+    let (dropped, open) = (client.stats.pkt_inv_hdr_drop, client.stats.pkt_in);
+    client.receive(now, &forge::packet_to_client(packet));
+    assert!(client.stats.pkt_inv_hdr_drop > dropped && client.stats.pkt_in == open);
+    assert!(client.state().is_open());
+}
+
+#[test]
+fn a_listener_answers_nothing_that_it_must_drop() {
+    // RFC 9000 5.2.2 #3 test, RFC 9000 5.2.2 #8 test, RFC 9000 6.1 #1 test
+    let first = forge::first_flight(1);
+    let initial = &first[0].bytes;
+    let with = |at: usize, value: &[u8]| {
+        let mut bytes = initial.clone();
+        bytes[at..at + value.len()].copy_from_slice(value);
+        bytes
+    };
+    let unknown = with(1, &0xff00_001du32.to_be_bytes());
+    assert!(forge::is_unsupported(&unknown));
+    assert!(forge::is_dropped(&unknown[..1199]));
+    assert!(forge::is_dropped(&with(1, &[0; 4])));
+    assert!(forge::is_dropped(&initial[..1199]));
+    assert!(forge::is_dropped(&with(0, &[0xf0])));
+    assert!(forge::is_dropped(&[]));
+}

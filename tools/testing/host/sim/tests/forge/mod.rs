@@ -290,6 +290,11 @@ pub fn initial_number(initial: &[u8]) -> u64 {
 
 /// An Initial packet of the server, number zero, in answer to a client's.
 pub fn server_initial(initial: &[u8], token: &[u8], payload: &[u8]) -> Vec<u8> {
+    numbered_initial(initial, 0, 0x66, token, payload)
+}
+
+/// An Initial packet of the server with this number and all bytes of its connection id the same.
+pub fn numbered_initial(initial: &[u8], pn: u8, id: u8, token: &[u8], payload: &[u8]) -> Vec<u8> {
     let (original, client) = long_ids(initial);
     let original = ConnectionId::new(&original).expect("length");
     let keys = initial_keys(Version::V1, &original, Side::Client).expect("keys");
@@ -297,18 +302,18 @@ pub fn server_initial(initial: &[u8], token: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![0xc3, 0, 0, 0, 1, client.len() as u8];
     packet.extend(&client);
     packet.push(8);
-    packet.extend([0x66; 8]);
+    packet.extend([id; 8]);
     packet.push(token.len() as u8);
     packet.extend(token);
     let payload = [payload, &vec![0; 1_150]].concat();
     let len = (4 + payload.len() + 16) as u16;
     packet.extend((len | 0x4000).to_be_bytes());
     let pn_offset = packet.len();
-    packet.extend([0; 4]);
+    packet.extend([0, 0, 0, pn]);
     packet.extend(payload);
     // What the client opens with, the server seals with.
     let mut key = rx.packet;
-    seal(&mut packet, pn_offset + 4, 0, &mut key);
+    seal(&mut packet, pn_offset + 4, u64::from(pn), &mut key);
     protect::mask(&mut packet, pn_offset, &rx.header).expect("long enough");
     packet
 }
@@ -316,4 +321,17 @@ pub fn server_initial(initial: &[u8], token: &[u8], payload: &[u8]) -> Vec<u8> {
 /// Whether a listener takes a datagram for a new connection.
 pub fn is_incoming(datagram: &[u8]) -> bool {
     matches!(FirstPacket::parse(datagram), FirstPacket::Incoming(_))
+}
+
+/// Whether a listener answers a datagram with Version Negotiation.
+pub fn is_unsupported(datagram: &[u8]) -> bool {
+    matches!(
+        FirstPacket::parse(datagram),
+        FirstPacket::UnsupportedVersion(_)
+    )
+}
+
+/// Whether a listener takes no notice of a datagram.
+pub fn is_dropped(datagram: &[u8]) -> bool {
+    matches!(FirstPacket::parse(datagram), FirstPacket::Drop)
 }
