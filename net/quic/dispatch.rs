@@ -45,7 +45,10 @@ use crate::{
         Listening,
         Tables, //
     },
-    mem::Box,
+    mem::{
+        Box,
+        Vec, //
+    },
     socket::Quic, //
 };
 
@@ -59,7 +62,7 @@ const LIFETIME: Duration = Duration::from_secs(5);
 /// A ClientHello of which packets are missing.
 struct Pending {
     collector: Box<HelloCollector>,
-    packets: KVec<SkBuff>,
+    packets: Vec<SkBuff>,
     began: Instant,
 }
 
@@ -74,7 +77,7 @@ pub(crate) struct Hellos {
 /// What is to become of a packet.
 pub(crate) enum Verdict {
     /// These packets go to this listener.
-    Deliver(SockRef<Quic>, KVec<SkBuff>, SkBuff),
+    Deliver(SockRef<Quic>, Vec<SkBuff>, SkBuff),
     /// It was kept.
     Kept,
     /// Nobody listens for what the client wants.
@@ -105,7 +108,7 @@ impl Hellos {
             FirstPacket::Incoming(incoming) if tables.needs_alpn(tunnel, &meta.local) => incoming,
             _ => {
                 return match any(tables) {
-                    Some(sk) => Verdict::Deliver(sk, KVec::new(), skb),
+                    Some(sk) => Verdict::Deliver(sk, Vec::new(), skb),
                     None => Verdict::Drop,
                 }
             }
@@ -150,13 +153,14 @@ impl Hellos {
     fn keep(&self, key: InitialKey, mut pending: Pending, skb: SkBuff) -> Verdict {
         let now = now();
         // Whoever is in the way and old goes.
-        while let Some(_old) = self.table.remove_old(&key, |p| {
-            now.since(p.began) > LIFETIME
-        }) {
+        while let Some(_old) = self
+            .table
+            .remove_old(&key, |p| now.since(p.began) > LIFETIME)
+        {
             self.count.fetch_sub(1, Relaxed);
         }
         let full = self.count.load(Relaxed) >= MAX_PENDING || pending.packets.len() >= MAX_PACKETS;
-        if full || pending.packets.push(skb, GFP_ATOMIC).is_err() {
+        if full || pending.packets.try_push(skb).is_err() {
             return Verdict::Drop;
         }
         if self.table.insert(key, pending, |_| true).is_err() {
@@ -172,7 +176,7 @@ impl Pending {
         let collector = HelloCollector::new(incoming)?;
         Some(Self {
             collector: Box::try_new(collector).ok()?,
-            packets: KVec::new(),
+            packets: Vec::new(),
             began: now(),
         })
     }

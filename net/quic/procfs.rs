@@ -29,6 +29,7 @@ use crate::{
         }, //
     },
     lookup::NetKey,
+    mem::Vec,
     socket::{
         Quic,
         Role, //
@@ -82,12 +83,12 @@ impl File for Conns {
             "SOCK\tSTATE\tLOCAL_ADDRESS\tREMOTE_ADDRESS\tUDP_ADDRESS\tWINDOW\tMSS\tIN_FLIGHT\t\
              TX_QUEUE\tRX_QUEUE\tSNDBUF\tRCVBUF\tUID\tINODE\n"
         );
-        let mut found: KVec<(ConnectionId, SockRef<Quic>)> = KVec::new();
+        let mut found: Vec<(ConnectionId, SockRef<Quic>)> = Vec::new();
         if let Ok(globals) = globals::get() {
             globals.tables.cids.for_all(|key, sk| {
                 if key.net == net {
                     // Without memory the list is shorter.
-                    let _ = found.push((key.cid, sk.clone()), GFP_ATOMIC);
+                    let _ = found.try_push((key.cid, sk.clone()));
                 }
             });
         }
@@ -138,11 +139,11 @@ impl File for Eps {
 
     fn show(net: NetId, out: &SeqFile) {
         seq_print!(out, "SOCK\tSTATE\tLOCAL_ADDRESS\tUDP_ADDRESS\tUID\tINODE\n");
-        let mut found: KVec<(SocketAddr, SockRef<Quic>)> = KVec::new();
+        let mut found: Vec<(SocketAddr, SockRef<Quic>)> = Vec::new();
         if let Ok(globals) = globals::get() {
             globals.tables.listeners.for_all(|key, l| {
                 if key.net == net {
-                    let _ = found.push((l.addr, l.sk.clone()), GFP_ATOMIC);
+                    let _ = found.try_push((l.addr, l.sk.clone()));
                 }
             });
         }

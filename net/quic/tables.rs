@@ -4,8 +4,6 @@
 
 #![forbid(unsafe_code)]
 
-use kernel::prelude::*;
-
 use crate::{
     attached::Attached,
     common::id::ConnectionId,

@@ -48,7 +48,13 @@ use super::{
         Queue, //
     }, //
 };
-use crate::linux::bindings;
+use crate::{
+    linux::bindings,
+    mem::{
+        Gfp,
+        Vec, //
+    }, //
+};
 
 /// Any number other than those of `UDP_ENCAP_…`: errors shall be offered to us, packets not.
 const ENCAP_TYPE: u8 = 0x51;
@@ -163,7 +169,7 @@ impl<R: Receiver> Drop for TunnelRef<R> {
 #[pin_data]
 pub struct Tunnels<R: Receiver> {
     #[pin]
-    table: Mutex<KVec<KBox<Tunnel<R>>>>,
+    table: Mutex<Vec<KBox<Tunnel<R>>>>,
     #[pin]
     work: Opaque<bindings::work_struct>,
     queue: Arc<Queue>,
@@ -179,7 +185,7 @@ impl<R: Receiver> Tunnels<R> {
     pub fn new(queue: Arc<Queue>) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
-                table <- new_mutex!(KVec::new()),
+                table <- new_mutex!(Vec::new()),
                 // SAFETY: in its final place, as the structure is pinned.
                 work <- Opaque::ffi_init(|work| unsafe { init_work(work, sweep_work::<R>) }),
                 queue,
@@ -208,11 +214,11 @@ impl<R: Receiver> Tunnels<R> {
         if let Some(t) = found {
             return Ok(self.share(t));
         }
-        table.reserve(1, GFP_KERNEL)?;
+        table.try_reserve_in(1, Gfp::KERNEL)?;
         let t = open(sk, key, receiver)?;
         let share = self.share(&t);
         // Reserved above; the lock was held since.
-        table.push(t, GFP_KERNEL)?;
+        table.push_within_capacity(t).map_err(|_| ENOMEM)?;
         Ok(share)
     }
 
@@ -241,7 +247,7 @@ impl<R: Receiver> Tunnels<R> {
             let Some(at) = table.iter().position(|t| t.users.load(Acquire) == 0) else {
                 return;
             };
-            let Ok(unused) = table.remove(at) else {
+            let Some(unused) = table.remove(at) else {
                 return;
             };
             // Under the lock, so that whoever binds the port next finds it free.
@@ -269,7 +275,10 @@ unsafe extern "C" fn sweep_work<R: Receiver>(work: *mut bindings::work_struct) {
     this.release_unused();
 }
 
-#[expect(clippy::field_reassign_with_default, reason = "bit fields have setters only")]
+#[expect(
+    clippy::field_reassign_with_default,
+    reason = "bit fields have setters only"
+)]
 fn open<R: Receiver>(sk: &RawSock, mut key: Key, receiver: R) -> Result<KBox<Tunnel<R>>> {
     let mut cfg = bindings::udp_port_cfg::default();
     cfg.bind_ifindex = key.device;
@@ -369,9 +378,8 @@ fn next_skb(usk: *mut bindings::sock) -> Option<SkBuff> {
     loop {
         let (mut off, mut err) = (0, 0);
         // SAFETY: a valid UDP socket; does not wait.
-        let skb = unsafe {
-            bindings::__skb_recv_udp(usk, bindings::MSG_DONTWAIT, &mut off, &mut err)
-        };
+        let skb =
+            unsafe { bindings::__skb_recv_udp(usk, bindings::MSG_DONTWAIT, &mut off, &mut err) };
         // SAFETY: the queue's reference passes to us.
         let skb = unsafe { SkBuff::from_raw(NonNull::new(skb)?) };
         // The UDP layer keeps notes in the place of the device pointer.

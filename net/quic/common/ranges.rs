@@ -221,13 +221,8 @@ impl RangeSet {
         let Some(at) = at.checked_sub(1) else {
             return Ok(());
         };
-        if let Some(moved) = self.ranges.get_mut(..=at) {
-            moved.rotate_left(1);
-            if let Some(last) = moved.last_mut() {
-                *last = range;
-            }
-        }
-        Ok(())
+        self.ranges.remove(0);
+        Ok(self.ranges.try_insert(at, range)?)
     }
 
     /// Removes what lies below `end` from the ranges at `at` and behind.
