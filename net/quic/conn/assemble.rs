@@ -30,6 +30,7 @@ use crate::{
         token::Token, //
     },
     frame::{
+        AckFrequency,
         DatagramFrame,
         Frame,
         NewConnectionId, //
@@ -127,6 +128,7 @@ impl Connection {
     fn is_held_back(&self) -> bool {
         let packet = u64::from(self.paths.active().mtu.current());
         !self.config.nodelay
+            && !self.is_flushing
             && self.recovery.bytes_in_flight() > 0
             && self.recovery.has_eliciting(Space::Data)
             && self.streams.is_small(packet)
@@ -289,6 +291,32 @@ impl Connection {
             self.local_ids.on_announced(new.seq);
         }
         self.write_new_token(cx, builder);
+        self.write_frequency(cx, builder);
+    }
+
+    /// ACK_FREQUENCY, when the peer takes it and should acknowledge more or less often.
+    fn write_frequency(&mut self, cx: &Cx<'_>, builder: &mut PacketBuilder<'_>) {
+        let window = self.recovery.congestion().window();
+        let mtu = u64::from(self.paths.active().mtu.current());
+        let rtt = self.recovery.rtt().smoothed();
+        let Some(frequency) = self.spaces.frequency.as_mut() else {
+            return;
+        };
+        let Some(request) = frequency.poll(cx.now, window, mtu, rtt) else {
+            return;
+        };
+        let seq = request.sequence;
+        let frame = Frame::AckFrequency(AckFrequency {
+            seq,
+            threshold: request.eliciting_threshold,
+            max_ack_delay: request.max_ack_delay.as_micros(),
+            reordering_threshold: request.reordering_threshold,
+        });
+        if builder.write_frame(&frame, Some(Token::AckFrequency { seq })) {
+            frequency.on_sent(cx.now, request);
+            let delay = frequency.max_ack_delay();
+            self.recovery.set_max_ack_delay(delay);
+        }
     }
 
     fn write_datagrams(&mut self, builder: &mut PacketBuilder<'_>) {

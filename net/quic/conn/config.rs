@@ -36,6 +36,8 @@ pub struct Config {
     pub max_pacing_rate: Option<u64>,
     /// Offer and accept a change between version 1 and 2 during the handshake (RFC 9368).
     pub compatible_versions: bool,
+    /// Let the peer ask for fewer acknowledgements, and ask it (draft-ietf-quic-ack-frequency).
+    pub ack_frequency: bool,
     /// Server: announce a stateless reset token for the first connection id.
     pub stateless_reset: bool,
     /// Notifications to keep.
@@ -62,6 +64,7 @@ impl Default for Config {
             pacing: true,
             max_pacing_rate: None,
             compatible_versions: true,
+            ack_frequency: true,
             stateless_reset: false,
             events: EventMask::default(),
             reset_key: [0; 32],

@@ -49,7 +49,8 @@ use crate::{
 };
 
 impl Connection {
-    /// Ends the connection from this side. The drive loop sends the CONNECTION_CLOSE.
+    /// Ends the connection from this side. The drive loop sends the stream data that the window
+    /// admits, then the CONNECTION_CLOSE; nothing is sent again.
     ///
     /// With `is_app` the code is the application's; before the handshake is complete the peer then
     /// learns APPLICATION_ERROR only. Without, `code` is a transport code, for instance that of a
@@ -67,6 +68,7 @@ impl Connection {
         } else {
             State::Closed
         };
+        self.is_flushing = is_app && self.state == State::Established;
         self.finish(cx, info, state);
     }
 

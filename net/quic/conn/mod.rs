@@ -138,6 +138,8 @@ pub struct Connection {
     early_until: Option<Instant>,
     /// There was no memory to remember another packet; until then nothing is tried again.
     starved_until: Option<Instant>,
+    /// The user has closed: what the window admits goes out first, whatever pacing and Nagle say.
+    is_flushing: bool,
     /// A datagram was sent.
     has_sent: bool,
     /// A frame of the packet in work found no memory.
@@ -233,6 +235,7 @@ impl Connection {
             pacing_release: None,
             early_until: None,
             starved_until: None,
+            is_flushing: false,
             has_sent: false,
             refused: false,
             seal_failed: false,

@@ -31,6 +31,7 @@ use crate::{
             Space,
             Version, //
         },
+        time::Duration, //
     },
     params::{
         HandshakeIds,
@@ -40,6 +41,9 @@ use crate::{
     },
     recovery::freq::AckFrequency,
 };
+
+/// The shortest delay of acknowledgements that a peer may ask for: the granularity of timers.
+const MIN_ACK_DELAY: Duration = Duration::from_millis(1);
 
 impl Connection {
     /// What this side announces.
@@ -118,6 +122,8 @@ impl Connection {
         self.local.retry_source_connection_id = self.handshake.retry_scid.filter(|_| is_server);
         let has_token = is_server && self.config.stateless_reset;
         self.local.stateless_reset_token = has_token.then(|| self.local_ids.first_token());
+        let may_wait = self.config.ack_frequency && self.local.max_ack_delay >= MIN_ACK_DELAY;
+        self.local.min_ack_delay = may_wait.then_some(MIN_ACK_DELAY);
         self.local.version_information =
             self.config.compatible_versions.then(|| self.own_versions());
     }
@@ -204,6 +210,7 @@ impl Connection {
         }
         self.spaces.frequency = params
             .min_ack_delay
+            .filter(|_| self.config.ack_frequency)
             .map(|least| AckFrequency::new(least, params.max_ack_delay));
         *self.peer = params;
         self.handshake.has_peer_params = true;

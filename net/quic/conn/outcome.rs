@@ -40,6 +40,10 @@ impl Connection {
         if packet.level == Level::App {
             self.on_one_rtt_ack(cx, packet, ack, &outcome)?;
         }
+        if let Some(frequency) = &self.spaces.frequency {
+            let delay = frequency.max_ack_delay();
+            self.recovery.set_max_ack_delay(delay);
+        }
         if summary.acked > 0 {
             let rtt = self.recovery.rtt().smoothed();
             self.streams.set_rtt(rtt);

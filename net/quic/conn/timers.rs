@@ -110,10 +110,24 @@ impl Connection {
         if let Timeout::Probe { space, count } = timeout {
             cx.stats.pto = cx.stats.pto.wrapping_add(1);
             self.prepare_probe(space, count);
+            self.probe_other_spaces(space);
+        }
+    }
+
+    /// A probe takes along what waits in the other spaces of the handshake.
+    // RFC 9002 6.2.4 #4
+    fn probe_other_spaces(&mut self, space: Space) {
+        for other in [Space::Initial, Space::Handshake] {
+            if other != space && self.recovery.has_eliciting(other) {
+                self.prepare_probe(other, 1);
+            }
         }
     }
 
     /// Asks for probe packets and, so that they are of use, for the oldest data to be repeated.
+    /// With nothing to repeat a probe carries new data, or a PING.
+    // RFC 9002 6.2.4 #5
+    // RFC 9002 6.2.4 #8
     fn prepare_probe(&mut self, space: Space, count: u8) {
         let mtu = &mut self.paths.active_mut().mtu;
         if mtu.on_timeouts(self.recovery.pto_count()) {

@@ -83,7 +83,9 @@ impl Connection {
         self.check_key_use(cx);
         let transmit = match self.state {
             State::Closed | State::Draining => None,
-            State::Closing => self.transmit_close(cx, buf),
+            State::Closing => self
+                .transmit_rest(cx, buf, max_segments)
+                .or_else(|| self.transmit_close(cx, buf)),
             State::Establishing | State::Established => Slot::ALL
                 .into_iter()
                 .find_map(|slot| self.transmit_path(cx, buf, slot))
@@ -91,7 +93,33 @@ impl Connection {
                 .or_else(|| self.transmit_batch(cx, buf, max_segments)),
         };
         self.check_sealing(cx);
+        if transmit.is_none() {
+            self.note_idle_window();
+        }
         transmit
+    }
+
+    /// What was written before the user closed, as far as the window goes.
+    fn transmit_rest(
+        &mut self,
+        cx: &mut Cx<'_>,
+        buf: &mut [u8],
+        max_segments: usize,
+    ) -> Option<Transmit> {
+        let may_go_on = self.is_flushing && self.streams.has_pending();
+        let transmit = may_go_on
+            .then(|| self.transmit_batch(cx, buf, max_segments))
+            .flatten();
+        self.is_flushing = transmit.is_some();
+        transmit
+    }
+
+    /// There is nothing to send although there could be.
+    fn note_idle_window(&mut self) {
+        let size = u64::from(self.paths.active().mtu.current());
+        if self.pacing_release.is_none() && self.recovery.can_send(size) {
+            self.recovery.on_app_limited();
+        }
     }
 
     /// A datagram for the sake of a path: challenges and answers to them.
@@ -245,7 +273,7 @@ impl Connection {
         if !self.recovery.can_send(size) {
             return false;
         }
-        if !self.config.pacing {
+        if !self.config.pacing || self.is_flushing {
             return true;
         }
         let release = self.recovery.pacing_earliest(now, size);

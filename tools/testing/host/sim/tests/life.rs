@@ -75,6 +75,28 @@ fn an_application_close_reaches_the_peer_with_code_and_reason() {
     });
 }
 
+#[test]
+fn what_was_written_before_a_close_arrives_as_far_as_the_window_goes() {
+    let mut client = client();
+    client.plan.streams.clear();
+    let mut pair = Pair::new(1, Link::lossy(10, 0), &client, server());
+    assert!(pair.connect(10));
+    let now = pair.world.now;
+    {
+        let peer = &mut pair.client.borrow_mut().peer;
+        peer.app.plan.streams = vec![(Dir::Uni, 6_000), (Dir::Uni, 30)];
+        peer.app.act(&mut peer.connection, now);
+        assert!(peer.app.is_sent());
+    }
+    pair.client.borrow_mut().peer.with(now, |connection, cx| {
+        connection.close(cx, true, 0, b"");
+    });
+    pair.wait(ms(15));
+    let server = pair.server.borrow();
+    assert_eq!(server.peers[0].state(), State::Draining);
+    assert_eq!(server.peers[0].app.bytes(), 6_030);
+}
+
 // RFC 9000 10.2.1 #1 test
 #[test]
 fn a_lost_close_is_repeated_when_the_peer_goes_on_sending() {

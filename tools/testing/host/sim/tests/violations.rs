@@ -37,6 +37,7 @@ fn pair() -> Pair {
     let mut client = Setup::default();
     client.plan.streams = vec![(Dir::Bidi, 1_000), (Dir::Uni, 1_000)];
     let mut server = Setup::default();
+    server.config.ack_frequency = false;
     server.plan.streams = vec![(Dir::Uni, 1_000)];
     let mut pair = Pair::new(1, Link::lossy(5, 0), &client, server);
     assert!(pair.transfer(10, 2, 1));
@@ -76,7 +77,10 @@ fn inject(pair: &mut Pair, victim: Side, bytes: Vec<u8>) {
 
 fn cause(pair: &Pair, victim: Side) -> Option<CloseInfo> {
     match victim {
-        Side::Server => pair.server.borrow().peers[0].connection.close_info().copied(),
+        Side::Server => pair.server.borrow().peers[0]
+            .connection
+            .close_info()
+            .copied(),
         Side::Client => pair.client.borrow().peer.connection.close_info().copied(),
     }
 }
@@ -141,23 +145,63 @@ fn a_client_that_breaks_a_rule_gets_the_error_of_the_rfc() {
         ("NEW_TOKEN", VIOLATION, with_bytes(&[0x07, 3], b"abc")),
         ("ACK of unsent", VIOLATION, frame(&[0x02, 1 << 40, 0, 0, 0])),
         ("ACK below zero", FRAME_ENCODING, frame(&[0x02, 1, 0, 0, 2])),
-        ("data on our stream", STREAM_STATE, with_bytes(&[0x0a, 3, 1], b"x")),
-        ("data on unopened", STREAM_STATE, with_bytes(&[0x0a, 1, 1], b"x")),
-        ("too many streams", STREAM_LIMIT, with_bytes(&[0x0a, 404, 1], b"x")),
-        ("too many uni", STREAM_LIMIT, with_bytes(&[0x0a, 4 * 100 + 2, 1], b"x")),
-        ("beyond credit", FLOW_CONTROL, with_bytes(&[0x0e, 8, 1 << 30, 1], b"x")),
-        ("end beyond 2^62", FRAME_ENCODING, with_bytes(&[0x0e, 8, MAX, 1], b"x")),
-        ("beyond the end", FINAL_SIZE, with_bytes(&[0x0e, 0, 1_000, 1], b"x")),
+        (
+            "data on our stream",
+            STREAM_STATE,
+            with_bytes(&[0x0a, 3, 1], b"x"),
+        ),
+        (
+            "data on unopened",
+            STREAM_STATE,
+            with_bytes(&[0x0a, 1, 1], b"x"),
+        ),
+        (
+            "too many streams",
+            STREAM_LIMIT,
+            with_bytes(&[0x0a, 404, 1], b"x"),
+        ),
+        (
+            "too many uni",
+            STREAM_LIMIT,
+            with_bytes(&[0x0a, 4 * 100 + 2, 1], b"x"),
+        ),
+        (
+            "beyond credit",
+            FLOW_CONTROL,
+            with_bytes(&[0x0e, 8, 1 << 30, 1], b"x"),
+        ),
+        (
+            "end beyond 2^62",
+            FRAME_ENCODING,
+            with_bytes(&[0x0e, 8, MAX, 1], b"x"),
+        ),
+        (
+            "beyond the end",
+            FINAL_SIZE,
+            with_bytes(&[0x0e, 0, 1_000, 1], b"x"),
+        ),
         ("another end", FINAL_SIZE, frame(&[0x04, 0, 7, 999])),
-        ("reset beyond credit", FLOW_CONTROL, frame(&[0x04, 8, 7, 1 << 40])),
+        (
+            "reset beyond credit",
+            FLOW_CONTROL,
+            frame(&[0x04, 8, 7, 1 << 40]),
+        ),
         ("reset of ours", STREAM_STATE, frame(&[0x04, 3, 7, 0])),
         ("stop what is theirs", STREAM_STATE, frame(&[0x05, 2, 7])),
         ("stop what is not there", STREAM_STATE, frame(&[0x05, 1, 7])),
         ("credit for theirs", STREAM_STATE, frame(&[0x11, 2, 9])),
         ("credit for nothing", STREAM_STATE, frame(&[0x11, 5, 9])),
         ("blocked on ours", STREAM_STATE, frame(&[0x15, 3, 9])),
-        ("too many allowed", FRAME_ENCODING, frame(&[0x12, (1 << 60) + 1])),
-        ("too many blocked", FRAME_ENCODING, frame(&[0x16, (1 << 60) + 1])),
+        (
+            "too many allowed",
+            FRAME_ENCODING,
+            frame(&[0x12, (1 << 60) + 1]),
+        ),
+        (
+            "too many blocked",
+            FRAME_ENCODING,
+            frame(&[0x16, (1 << 60) + 1]),
+        ),
         ("id retires later", FRAME_ENCODING, new_id(20, 21, 8)),
         ("id without bytes", FRAME_ENCODING, new_id(20, 0, 0)),
         ("id too long", FRAME_ENCODING, new_id(20, 0, 21)),
@@ -165,9 +209,21 @@ fn a_client_that_breaks_a_rule_gets_the_error_of_the_rfc() {
         ("retired unissued", VIOLATION, frame(&[0x19, 999])),
         ("retired in use", VIOLATION, frame(&[0x19, 1])),
         ("datagram unasked", VIOLATION, with_bytes(&[0x31, 1], b"x")),
-        ("crypto far ahead", CRYPTO_BUFFER, with_bytes(&[0x06, 1 << 20, 1], b"x")),
-        ("TLS key update", 0x10a, with_bytes(&[0x06, 0, 5], &[24, 0, 0, 1, 0])),
-        ("frequency unasked", FRAME_ENCODING, frame(&[0xaf, 0, 1, 1000, 1])),
+        (
+            "crypto far ahead",
+            CRYPTO_BUFFER,
+            with_bytes(&[0x06, 1 << 20, 1], b"x"),
+        ),
+        (
+            "TLS key update",
+            0x10a,
+            with_bytes(&[0x06, 0, 5], &[24, 0, 0, 1, 0]),
+        ),
+        (
+            "frequency unasked",
+            FRAME_ENCODING,
+            frame(&[0xaf, 0, 1, 1000, 1]),
+        ),
         ("no frame", VIOLATION, vec![]),
     ];
     for (name, expected, payload) in table {
@@ -205,12 +261,20 @@ fn a_server_that_breaks_a_rule_gets_the_error_of_the_rfc() {
             with_bytes(&[0x06, 104, 5], &[24, 0, 0, 1, 0]),
         ),
         ("empty token", Some(FRAME_ENCODING), frame(&[0x07, 0])),
-        ("data on ours", Some(STREAM_STATE), with_bytes(&[0x0a, 2, 1], b"x")),
+        (
+            "data on ours",
+            Some(STREAM_STATE),
+            with_bytes(&[0x0a, 2, 1], b"x"),
+        ),
         ("HANDSHAKE_DONE again", None, frame(&[0x1e])),
         ("old limits", None, frame(&[0x10, 1])),
     ];
     for (name, expected, payload) in table {
-        assert_eq!(code(Side::Client, Level::App, 0, payload), *expected, "{name}");
+        assert_eq!(
+            code(Side::Client, Level::App, 0, payload),
+            *expected,
+            "{name}"
+        );
     }
 }
 

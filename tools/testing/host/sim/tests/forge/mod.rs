@@ -2,6 +2,8 @@
 
 //! Packets made outside the core, with the secrets of the scripted handshake.
 
+#![expect(dead_code, reason = "each test program uses a part of it")]
+
 use std::net::SocketAddr;
 
 use quic_core::aead::{
@@ -33,6 +35,7 @@ use quic_sim::net::{
 };
 use quic_sim::node::{
     Client,
+    Server,
     Setup, //
 };
 use quic_sim::pair::{
@@ -139,6 +142,37 @@ impl Lab {
         self.with(receiver, |peer, now| peer.receive(now, &packet));
     }
 
+    /// Lets the server receive frames of the client from another address.
+    pub fn inject_from(&mut self, src: SocketAddr, payload: &[u8]) {
+        let bytes = self.forge(Side::Client, 0x43, payload);
+        let packet = Packet {
+            src,
+            ..between(Side::Client, bytes)
+        };
+        self.with(Side::Server, |peer, now| peer.receive(now, &packet));
+    }
+
+    /// Lets the client receive frames of the server from another address.
+    pub fn inject_to_client_from(&mut self, src: SocketAddr, payload: &[u8]) {
+        let bytes = self.forge(Side::Server, 0x43, payload);
+        let packet = Packet {
+            src,
+            ..between(Side::Server, bytes)
+        };
+        self.with(Side::Client, |peer, now| peer.receive(now, &packet));
+    }
+
+    /// Lets time pass for one endpoint until its next deadline, which is handled.
+    pub fn expire(&mut self, side: Side) -> bool {
+        let next = self.with(side, |peer, _| peer.connection.next_timeout());
+        let Some(next) = next else {
+            return false;
+        };
+        self.pair.world.now = self.pair.world.now.max(next);
+        self.with(side, |peer, now| peer.timeout(now));
+        true
+    }
+
     /// What the endpoint has to send.
     pub fn drive(&mut self, side: Side) -> Vec<Packet> {
         let packets = self.with(side, |peer, now| peer.drive(now, &mut |_| {}));
@@ -208,6 +242,22 @@ fn seal(packet: &mut Vec<u8>, header_len: usize, pn: u64, key: &mut PacketKey) {
     let end = packet.len();
     packet.resize(end + 16, 0);
     key.seal(pn, packet, header_len, end, &[]).expect("seals");
+}
+
+/// A 1-RTT packet of the client to `dcid`.
+pub fn short_packet(dcid: &[u8], payload: &[u8]) -> Vec<u8> {
+    let secret = secret_of(Side::Client);
+    let mut key = secret.packet_key(Version::V1).expect("key");
+    let header_key = secret.header_key(Version::V1).expect("key");
+    let mut packet = [&[0x43], dcid, &[0, 0, 0, 9], payload].concat();
+    seal(&mut packet, 13, 9, &mut key);
+    protect::mask(&mut packet, 9, &header_key).expect("long enough");
+    packet
+}
+
+/// A listener with nothing to do.
+pub fn fresh_server(setup: Setup) -> Server {
+    Server::new(1, server_addr(), setup)
 }
 
 /// A client that has sent nothing.
