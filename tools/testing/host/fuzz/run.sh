@@ -16,7 +16,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=${FUZZ_WORK:-$here/target/fuzz}
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
-targets=${*:-$(cd "$here/fuzz_targets" && ls ./*.rs | sed 's,^\./,,; s,\.rs$,,')}
+targets=${*:-$(find "$here/fuzz_targets" -name '*.rs' -exec basename {} .rs \; | sort)}
 
 if rustup run nightly rustc --version >/dev/null 2>&1; then
 	cargo="rustup run nightly cargo"
@@ -51,5 +51,5 @@ for target in $targets; do
 		-print_final_stats=1 -artifact_prefix="$work/crashes/$target-" \
 		"$work/$target" "$here/corpus/$target" 2>&1 |
 		tee "$work/$target.log" | grep -E '^(stat::|==|SUMMARY|#.*DONE)' || true
-	! grep -q SUMMARY "$work/$target.log"
+	if grep -q SUMMARY "$work/$target.log"; then exit 1; fi
 done

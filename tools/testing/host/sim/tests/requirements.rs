@@ -144,9 +144,9 @@ fn every_violation_of_the_client_gives_its_own_error() {
             ErrorCode::PROTOCOL_VIOLATION,
         ),
         (
-            "ACK_FREQUENCY, not announced",
+            "ACK_FREQUENCY without a delay",
             vec![0x40, 0xaf, 0, 0, 0, 0],
-            ErrorCode::FRAME_ENCODING_ERROR,
+            ErrorCode::PROTOCOL_VIOLATION,
         ),
         (
             "too many streams",
