@@ -34,10 +34,12 @@ fn the_help_texts_are_as_agreed() {
         let name = if command.is_empty() { "quic" } else { command };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/help/{name}.txt"));
         // The editor of this file and clap differ on spaces at the end of empty lines.
-        let text: String = text
-            .lines()
-            .map(|line| format!("{}\n", line.trim_end()))
-            .collect();
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        let text = lines.join(
+            "
+",
+        ) + "
+";
         if env::var_os("UPDATE_SNAPSHOTS").is_some() {
             fs::write(&path, &text).unwrap();
         }

@@ -279,7 +279,11 @@ fn refused(reason: &str) -> Failure {
 }
 
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 #[cfg(test)]
@@ -321,6 +325,11 @@ mod tests {
         assert!(check_names(&sources).is_err());
         sources.pop();
         assert!(check_names(&sources).is_ok());
+    }
+
+    #[test]
+    fn bytes_are_written_in_hexadecimal() {
+        assert_eq!(hex(&[0x00, 0x9a, 0xff, 0x10]), "009aff10");
     }
 
     #[test]
