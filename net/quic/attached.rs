@@ -4,8 +4,6 @@
 
 #![forbid(unsafe_code)]
 
-use kernel::prelude::*;
-
 use crate::{
     common::{
         cx::{
@@ -85,7 +83,7 @@ pub(crate) struct Attached {
 /// An event on its way to the user.
 pub(crate) struct Pending {
     /// Type and payload.
-    pub(crate) bytes: KVec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Bytes already read.
     pub(crate) read: usize,
 }

@@ -11,6 +11,7 @@ use crate::{
         CloseInfo,
         Event, //
     },
+    mem::Vec,
     options::Close,
     uapi::{
         ConnectionIdInfo,
@@ -21,12 +22,12 @@ use crate::{
 };
 
 /// The bytes of an event.
-pub(crate) fn encode(event: &Event) -> Result<KVec<u8>> {
-    let mut out = KVec::new();
+pub(crate) fn encode(event: &Event) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
     let mut put = |bytes: &[u8]| -> Result {
-        out.reserve(bytes.len().saturating_add(1), GFP_KERNEL)?;
-        out.push(event.number(), GFP_KERNEL)?;
-        Ok(out.extend_from_slice(bytes, GFP_KERNEL)?)
+        out.try_reserve(bytes.len().saturating_add(1))?;
+        out.try_extend_from_slice(&[event.number()])?;
+        Ok(out.try_extend_from_slice(bytes)?)
     };
     match event {
         Event::StreamUpdate {
