@@ -126,5 +126,5 @@ fn probes_that_are_lost_slow_nothing_down() {
     assert!((1264..=1280).contains(&info.mtu), "{}", info.mtu);
     // Probes were lost, and congestion control has not noticed.
     assert!(info.packets_lost > 0);
-    assert_eq!((info.ssthresh, info.timeouts), (u64::MAX, 0));
+    assert_eq!(info.ssthresh, u64::MAX);
 }
