@@ -111,10 +111,20 @@ impl State {
             let label = [i as u8];
             match ip {
                 IpAddr::V4(ip) => {
-                    hmac(Hash::Sha256, secret, &[b"ticket", &label, &ip.octets()], half);
+                    hmac(
+                        Hash::Sha256,
+                        secret,
+                        &[b"ticket", &label, &ip.octets()],
+                        half,
+                    );
                 }
                 IpAddr::V6(ip) => {
-                    hmac(Hash::Sha256, secret, &[b"ticket", &label, &ip.octets()], half);
+                    hmac(
+                        Hash::Sha256,
+                        secret,
+                        &[b"ticket", &label, &ip.octets()],
+                        half,
+                    );
                 }
             }
         }

@@ -95,7 +95,10 @@ pub(crate) fn tear_down(sk: &mut Owned<'_, Quic>) {
     sk.settle_wmem(0);
     sk.settle_rmem(0);
     sock.raw().set_state(inet::CLOSE);
-    for tunnel in [sk.tunnel.take(), sk.other_tunnel.take()].into_iter().flatten() {
+    for tunnel in [sk.tunnel.take(), sk.other_tunnel.take()]
+        .into_iter()
+        .flatten()
+    {
         tunnel.release();
     }
 }

@@ -53,12 +53,7 @@ impl Demux {
     }
 
     /// The socket for a datagram.
-    fn find(
-        &self,
-        tunnel: &Tunnel<Self>,
-        meta: &UdpMeta,
-        bytes: &[u8],
-    ) -> Option<SockRef<Quic>> {
+    fn find(&self, tunnel: &Tunnel<Self>, meta: &UdpMeta, bytes: &[u8]) -> Option<SockRef<Quic>> {
         let net = tunnel.net();
         let dcid = Packet::destination(bytes, LOCAL_LEN).and_then(ConnectionId::new)?;
         let tables = &self.globals.tables;

@@ -10,8 +10,7 @@ use kernel::{
 };
 
 use crate::{
-    bind,
-    family,
+    bind, family,
     linux::{
         net::{
             inet,
@@ -124,9 +123,7 @@ pub(crate) fn stop(sk: &mut Owned<'_, Quic>) {
     if let Role::Listener(mut listener) = core::mem::replace(&mut sk.role, Role::Idle) {
         let sock = sk.sk();
         let tables = &sock.shared().globals.tables;
-        let entry = tables
-            .listeners
-            .remove_if(&listener.key, |l| l.sk.is(sock));
+        let entry = tables.listeners.remove_if(&listener.key, |l| l.sk.is(sock));
         drop(entry);
         listener.requests.forget(sock);
         drop(listener);

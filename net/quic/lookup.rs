@@ -19,6 +19,8 @@ use kernel::{
 use crate::{
     common::id::ConnectionId,
     counters::Counters,
+    demux::Demux,
+    dispatch::Hellos,
     linux::net::{
         hash::{
             Key,
@@ -28,8 +30,6 @@ use crate::{
         sock::SockRef,
         udp_tunnel::Tunnel, //
     },
-    demux::Demux,
-    dispatch::Hellos,
     socket::Quic, //
 };
 

@@ -192,22 +192,43 @@ pub(crate) fn merge_params(to: &mut TransportParam, new: &TransportParam) {
             *to = new;
         }
     }
-    set(&mut to.disable_active_migration, new.disable_active_migration);
+    set(
+        &mut to.disable_active_migration,
+        new.disable_active_migration,
+    );
     set(&mut to.grease_quic_bit, new.grease_quic_bit);
     set(&mut to.stateless_reset, new.stateless_reset);
     set(&mut to.disable_1rtt_encryption, new.disable_1rtt_encryption);
-    set(&mut to.disable_compatible_version, new.disable_compatible_version);
-    set(&mut to.active_connection_id_limit, new.active_connection_id_limit);
+    set(
+        &mut to.disable_compatible_version,
+        new.disable_compatible_version,
+    );
+    set(
+        &mut to.active_connection_id_limit,
+        new.active_connection_id_limit,
+    );
     set(&mut to.ack_delay_exponent, new.ack_delay_exponent);
     set(&mut to.max_datagram_frame_size, new.max_datagram_frame_size);
     set(&mut to.max_udp_payload_size, new.max_udp_payload_size);
     set(&mut to.max_idle_timeout, new.max_idle_timeout);
     set(&mut to.max_ack_delay, new.max_ack_delay);
-    set(&mut to.max_streams_bidi, new.max_streams_bidi.min(MAX_STREAMS));
-    set(&mut to.max_streams_uni, new.max_streams_uni.min(MAX_STREAMS));
+    set(
+        &mut to.max_streams_bidi,
+        new.max_streams_bidi.min(MAX_STREAMS),
+    );
+    set(
+        &mut to.max_streams_uni,
+        new.max_streams_uni.min(MAX_STREAMS),
+    );
     set(&mut to.max_data, new.max_data);
-    set(&mut to.max_stream_data_bidi_local, new.max_stream_data_bidi_local);
-    set(&mut to.max_stream_data_bidi_remote, new.max_stream_data_bidi_remote);
+    set(
+        &mut to.max_stream_data_bidi_local,
+        new.max_stream_data_bidi_local,
+    );
+    set(
+        &mut to.max_stream_data_bidi_remote,
+        new.max_stream_data_bidi_remote,
+    );
     set(&mut to.max_stream_data_uni, new.max_stream_data_uni);
 }
 
@@ -238,7 +259,10 @@ pub(crate) fn merge_config(to: &mut Config, new: &Config) {
     set(&mut to.stream_data_nodelay, new.stream_data_nodelay);
     set(&mut to.receive_session_ticket, new.receive_session_ticket);
     set(&mut to.certificate_request, new.certificate_request);
-    set(&mut to.keepalive_probe_interval, new.keepalive_probe_interval);
+    set(
+        &mut to.keepalive_probe_interval,
+        new.keepalive_probe_interval,
+    );
 }
 
 /// Brings a list of names into its canonical form: joined by commas, no space before a name.

@@ -93,11 +93,7 @@ fn send(sk: &RawSock, cached: &mut Option<Route>, mut skb: SkBuff, out: &Transmi
 }
 
 /// The route for `path`, looked up anew if the last one will not do.
-fn route<'a>(
-    sk: &RawSock,
-    cached: &'a mut Option<Route>,
-    path: &PathAddr,
-) -> Option<&'a Route> {
+fn route<'a>(sk: &RawSock, cached: &'a mut Option<Route>, path: &PathAddr) -> Option<&'a Route> {
     let fits = cached
         .as_ref()
         .is_some_and(|r| r.serves(&path.local, &path.remote));

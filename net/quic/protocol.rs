@@ -20,7 +20,8 @@ use crate::{
             proto::{
                 Info,
                 Registration, //
-            }, //
+            },
+            sysctl, //
         },
         uapi::IPPROTO_QUIC, //
     },
@@ -30,6 +31,7 @@ use crate::{
 /// Everything that is registered. Dropped in the order of the fields: first nobody can make a
 /// socket any more, then what sockets share goes.
 pub(crate) struct Registered {
+    _sysctls: sysctl::Registration,
     _registration: Registration,
     _nets: proc::Registration,
     _shared: Shared,
@@ -44,8 +46,17 @@ pub(crate) fn register(module: &'static ThisModule) -> Result<Registered> {
         name6: c"QUICv6",
     };
     let nets = proc::Registration::new::<Quic>()?;
+    let registration = Registration::new::<Quic>(module, &info)?;
+    let names = sysctl::Names {
+        dir: c"net/quic",
+        mem: c"quic_mem",
+        rmem: c"quic_rmem",
+        wmem: c"quic_wmem",
+    };
+    let sysctls = sysctl::Registration::new(&registration, &names)?;
     Ok(Registered {
-        _registration: Registration::new::<Quic>(module, &info)?,
+        _sysctls: sysctls,
+        _registration: registration,
         _nets: nets,
         _shared: shared,
     })

@@ -59,10 +59,7 @@ pub(crate) fn recvmsg(
     if matches!(sk.role, Role::Listener(_)) {
         return Err(ENOTCONN);
     }
-    let timeout = sk
-        .sk()
-        .raw()
-        .receive_timeout(flags & MSG_DONTWAIT != 0);
+    let timeout = sk.sk().raw().receive_timeout(flags & MSG_DONTWAIT != 0);
     if !is_ready(sk)? {
         drive::drive(sk);
         sk.wait(timeout, |sk| match is_ready(sk) {
@@ -187,7 +184,11 @@ fn read_data(at: &mut Attached, msg: &mut MsgHdr<'_>, peek: bool) -> Result<usiz
         Readable::Stream { id } => {
             let info = StreamInfo {
                 stream_id: i64::try_from(id.raw()).unwrap_or(i64::MAX),
-                stream_flags: if outcome.is_end { MSG_QUIC_STREAM_FIN } else { 0 },
+                stream_flags: if outcome.is_end {
+                    MSG_QUIC_STREAM_FIN
+                } else {
+                    0
+                },
             };
             if !msg.put_cmsg(SOL_QUIC, QUIC_STREAM_INFO, &info.encode()) {
                 msg.add_flags(info.stream_flags);

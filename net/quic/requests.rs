@@ -237,7 +237,11 @@ fn admit(
         return;
     }
     // Whatever follows comes here too. Should this fail, the way of the first packet leads here.
-    let _ = shared.globals.tables.initials.insert(key, sock.to_ref(), |_| true);
+    let _ = shared
+        .globals
+        .tables
+        .initials
+        .insert(key, sock.to_ref(), |_| true);
     poll::publish(sk);
     sk.sk().raw().wake_readers();
 }

@@ -50,7 +50,14 @@ pub(crate) fn send(
     let mut timeout = call.timeout;
     let mut done = 0;
     while done < call.len {
-        match step(sk, msg, call, level, call.len.saturating_sub(done), &mut timeout) {
+        match step(
+            sk,
+            msg,
+            call,
+            level,
+            call.len.saturating_sub(done),
+            &mut timeout,
+        ) {
             Ok(n) => done = done.saturating_add(n),
             Err(e) if done == 0 => return Err(e),
             Err(_) => break,

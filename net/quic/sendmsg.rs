@@ -15,9 +15,7 @@ use crate::{
         msg::MsgHdr,
         sock::Owned, //
     },
-    send_crypto,
-    send_datagram,
-    send_stream,
+    send_crypto, send_datagram, send_stream,
     socket::{
         Quic,
         Role, //
@@ -91,11 +89,7 @@ struct Control {
 }
 
 /// Sends one message, or a part of it. Returns the number of bytes queued.
-pub(crate) fn sendmsg(
-    sk: &mut Owned<'_, Quic>,
-    msg: &mut MsgHdr<'_>,
-    len: usize,
-) -> Result<usize> {
+pub(crate) fn sendmsg(sk: &mut Owned<'_, Quic>, msg: &mut MsgHdr<'_>, len: usize) -> Result<usize> {
     let flags = msg.flags();
     let result = dispatch(sk, msg, len, flags);
     let quiet = flags & (MSG_NOSIGNAL | MSG_QUIC_DATAGRAM) != 0;
@@ -140,7 +134,10 @@ fn dispatch(
     } else if flags & MSG_QUIC_DATAGRAM != 0 {
         (send_datagram::send(sk, msg, &call), Kind::Other)
     } else {
-        (send_stream::send(sk, msg, &call, control.stream), Kind::Stream)
+        (
+            send_stream::send(sk, msg, &call, control.stream),
+            Kind::Stream,
+        )
     };
     drive::drive(sk);
     result.map_err(|e| (e, kind))

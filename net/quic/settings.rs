@@ -48,8 +48,7 @@ pub(crate) fn config(sk: &Held<'_, Quic>, path: &PathAddr) -> Result<Config> {
         keep_alive: micros(c.keepalive_probe_interval),
         pmtud: micros(c.plpmtud_probe_interval).or(Config::default().pmtud),
         nodelay: c.stream_data_nodelay != 0,
-        max_udp_payload: u16::try_from(payload.clamp(MIN_PAYLOAD, MAX_PAYLOAD))
-            .unwrap_or(u16::MAX),
+        max_udp_payload: u16::try_from(payload.clamp(MIN_PAYLOAD, MAX_PAYLOAD)).unwrap_or(u16::MAX),
         max_pacing_rate: Some(raw.max_pacing_rate()).filter(|rate| *rate != u64::MAX),
         events: events(options.events),
         stateless_reset: options.local.stateless_reset != 0,

@@ -169,12 +169,7 @@ pub(crate) fn retry(
 
 /// Refuses a connection.
 // RFC 9000 5.2.2 #5
-pub(crate) fn refuse(
-    sk: &RawSock,
-    meta: &UdpMeta,
-    incoming: &Incoming,
-    error: &TransportError,
-) {
+pub(crate) fn refuse(sk: &RawSock, meta: &UdpMeta, incoming: &Incoming, error: &TransportError) {
     answer(sk, meta.local, meta.remote, |buf| {
         let (version, scid) = (incoming.version, &incoming.scid);
         write_initial_close(buf, version, scid, &incoming.dcid, error).ok()

@@ -191,7 +191,13 @@ impl<P: Protocol> Sock<P> {
         let net = self.raw().net().as_ptr();
         // SAFETY: arguments of the parent.
         let child = unsafe {
-            bindings::sk_alloc(net, family, bindings::GFP_KERNEL, prot.cast(), i32::from(kern))
+            bindings::sk_alloc(
+                net,
+                family,
+                bindings::GFP_KERNEL,
+                prot.cast(),
+                i32::from(kern),
+            )
         };
         let child = core::ptr::NonNull::new(child).ok_or(ENOMEM)?;
         // SAFETY: a new socket.

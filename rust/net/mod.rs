@@ -19,6 +19,7 @@ pub mod skb;
 pub mod slot;
 pub mod sock;
 pub mod sockopt;
+pub mod sysctl;
 pub mod timer;
 pub mod udp_tunnel;
 pub mod wake;

@@ -87,8 +87,9 @@ impl<'a> MsgHdr<'a> {
             return false;
         };
         // SAFETY: valid by the type invariant; `data` has `len` bytes and is only read.
-        let ret =
-            unsafe { bindings::put_cmsg(self.ptr, level, ty, len, data.as_ptr().cast_mut().cast()) };
+        let ret = unsafe {
+            bindings::put_cmsg(self.ptr, level, ty, len, data.as_ptr().cast_mut().cast())
+        };
         ret == 0 && self.flags() & bindings::MSG_CTRUNC == 0
     }
 }

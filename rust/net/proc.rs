@@ -161,6 +161,8 @@ impl<P: Protocol> Sock<P> {
     /// Prints the socket's address, hidden from those who may not know it.
     pub fn show_pointer(&self, out: &SeqFile) {
         // SAFETY: a valid file; the pointer is printed only.
-        unsafe { bindings::seq_put_pointer(ptr::from_ref(out).cast_mut().cast(), self.as_ptr().cast()) };
+        unsafe {
+            bindings::seq_put_pointer(ptr::from_ref(out).cast_mut().cast(), self.as_ptr().cast())
+        };
     }
 }

@@ -18,11 +18,11 @@ use core::{
 };
 
 use kernel::{
-    page::PAGE_SIZE,
     error::{
         from_result,
         to_result, //
     },
+    page::PAGE_SIZE,
     prelude::*,
     ThisModule, //
 };
@@ -127,6 +127,13 @@ impl Registration {
         }
         register(t)?;
         Ok(Self { tables })
+    }
+}
+
+impl Registration {
+    /// The limits which sysctls show and change.
+    pub(super) fn limits(&self) -> *mut Accounting {
+        ptr::from_ref(&self.tables.accounting).cast_mut()
     }
 }
 

@@ -163,9 +163,7 @@ impl SkBuff {
     /// Marks the data as a batch of datagrams of `size` bytes for the device to split.
     pub fn set_gso(&mut self, size: u16, segments: u16) {
         // SAFETY: valid by the type invariant; the UDP header will be put in the headroom.
-        unsafe {
-            bindings::skb_set_udp_gso(self.as_ptr(), u32::from(size), u32::from(segments))
-        };
+        unsafe { bindings::skb_set_udp_gso(self.as_ptr(), u32::from(size), u32::from(segments)) };
     }
 
     /// Earliest departure, nanoseconds of the monotonic clock, for a queueing discipline that

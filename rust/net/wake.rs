@@ -18,10 +18,8 @@ use super::sock::{
 };
 use crate::linux::bindings;
 
-const POLL_IN: u32 =
-    bindings::POLLIN | bindings::POLLRDNORM | bindings::POLLRDBAND;
-const POLL_OUT: u32 =
-    bindings::POLLOUT | bindings::POLLWRNORM | bindings::POLLWRBAND;
+const POLL_IN: u32 = bindings::POLLIN | bindings::POLLRDNORM | bindings::POLLRDBAND;
+const POLL_OUT: u32 = bindings::POLLOUT | bindings::POLLWRNORM | bindings::POLLWRBAND;
 // From <asm-generic/siginfo.h>, where they are too complex for bindgen.
 const SOCK_WAKE_WAITD: i32 = 1;
 const SOCK_WAKE_SPACE: i32 = 2;
@@ -82,27 +80,13 @@ impl RawSock {
     /// Wakes those who wait to receive.
     pub fn wake_readers(&self) {
         // SAFETY: a valid socket.
-        unsafe {
-            bindings::sk_wake(
-                self.as_ptr(),
-                POLL_IN,
-                SOCK_WAKE_WAITD,
-                SI_POLL_IN,
-            )
-        };
+        unsafe { bindings::sk_wake(self.as_ptr(), POLL_IN, SOCK_WAKE_WAITD, SI_POLL_IN) };
     }
 
     /// Wakes those who wait to send.
     pub fn wake_writers(&self) {
         // SAFETY: a valid socket.
-        unsafe {
-            bindings::sk_wake(
-                self.as_ptr(),
-                POLL_OUT,
-                SOCK_WAKE_SPACE,
-                SI_POLL_OUT,
-            )
-        };
+        unsafe { bindings::sk_wake(self.as_ptr(), POLL_OUT, SOCK_WAKE_SPACE, SI_POLL_OUT) };
     }
 
     /// Wakes everybody: the socket's state has changed.

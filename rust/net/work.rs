@@ -34,8 +34,7 @@ impl Queue {
     pub fn new(name: &'static CStr) -> Result<Self> {
         let flags = bindings::wq_flags_WQ_UNBOUND | bindings::wq_flags_WQ_MEM_RECLAIM;
         // SAFETY: the format has no directives; no further arguments are read.
-        let ptr =
-            unsafe { bindings::alloc_workqueue_noprof(name.as_char_ptr(), flags, 0) };
+        let ptr = unsafe { bindings::alloc_workqueue_noprof(name.as_char_ptr(), flags, 0) };
         NonNull::new(ptr.cast()).map(Self).ok_or(ENOMEM)
     }
 

@@ -59,7 +59,11 @@ pub(super) fn open(sk: &Sock<Quic>, value: &OptOut) -> Result {
 fn with_stream(
     sk: &Sock<Quic>,
     value: &OptIn,
-    f: impl FnOnce(&mut crate::stream::Streams, StreamId, u64) -> Result<(), crate::common::error::Error>,
+    f: impl FnOnce(
+        &mut crate::stream::Streams,
+        StreamId,
+        u64,
+    ) -> Result<(), crate::common::error::Error>,
 ) -> Result {
     let info = ErrInfo::decode(&value.read_array::<{ ErrInfo::SIZE }>()?);
     let id = u64::try_from(info.stream_id)
