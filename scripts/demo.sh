@@ -13,7 +13,7 @@ run_logged modules "Read the compiler's message above" make -C "$TOP" --no-print
 say "Booting a guest with Debian's own kernel, unmodified (by $(cat "$CACHE/accel"))"
 # What tcpdump saw in the guest, all four transfers, as tshark reads it.
 wire() {
-	local t=(tshark -r "$OUT/demo.pcap" -d udp.port==4433-4436,quic)
+	local t=(tshark -r "$OUT/demo.pcap" -d "udp.port==4433-4436,quic")
 	say "What was on the wire, as tshark reads it"
 	in_root "${t[@]}" -q -z io,phs 2>/dev/null | grep -E '^ *(eth|ip|ipv6|udp|quic) ' | sed 's/^/    /'
 	in_root "${t[@]}" -c 2000 -T fields -e quic.version 2>/dev/null | tr ',' '\n' | grep 0x | sort | uniq -c |

@@ -11,6 +11,8 @@
 //! of a stream, or for a datagram; datagrams beyond [`MAX_DATAGRAM_MEMORY`] are dropped, as
 //! RFC 9221 5.2 allows. Their memory is in [`InQueue::truesize`].
 
+#![forbid(unsafe_code)]
+
 use crate::{
     buf::RxSlice,
     common::{

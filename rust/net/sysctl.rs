@@ -97,7 +97,11 @@ type Handler = unsafe extern "C" fn(
 ) -> i32;
 
 /// An entry for three numbers of type `T`.
-fn entry<T>(name: &'static CStr, data: *mut kernel::ffi::c_void, handler: Handler) -> bindings::ctl_table {
+fn entry<T>(
+    name: &'static CStr,
+    data: *mut kernel::ffi::c_void,
+    handler: Handler,
+) -> bindings::ctl_table {
     // SAFETY: all fields are pointers, integers and an optional function: zero is valid.
     let mut entry: bindings::ctl_table = unsafe { zeroed() };
     entry.procname = name.as_char_ptr();

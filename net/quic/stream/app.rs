@@ -4,6 +4,8 @@
 //!
 //! Errors are those of the tables in uapi 5.3 and 8.1 to 8.3. A call that fails changes nothing.
 
+#![forbid(unsafe_code)]
+
 use super::{
     credit_input::send_mut,
     input::recv_mut,

@@ -11,6 +11,8 @@
 //! A call that fails for lack of memory loses nothing it held before: pieces already stored stay,
 //! and the frame can be offered again.
 
+#![forbid(unsafe_code)]
+
 use super::piece::{
     Piece,
     Source, //
@@ -207,7 +209,7 @@ impl Assembler {
         let mut at = start;
         while at < end {
             let before = self.end_before(at);
-            if before > at {
+            if let Some(before) = before.filter(|before| *before > at) {
                 at = before;
                 continue;
             }
@@ -217,17 +219,17 @@ impl Assembler {
             let skip = at.saturating_sub(start) as usize;
             let len = stop.saturating_sub(at) as usize;
             let touches_next = next == Some(stop);
-            self.store(at, before == at, touches_next, &source.part(skip, len))?;
+            let touches_before = before == Some(at);
+            self.store(at, touches_before, touches_next, &source.part(skip, len))?;
             at = stop;
         }
         Ok(())
     }
 
-    /// End of the piece that begins at or before `at`, or 0.
-    fn end_before(&self, at: u64) -> u64 {
-        self.ahead.floor(&at).map_or(0, |(offset, piece)| {
-            offset.saturating_add(piece.len() as u64)
-        })
+    /// End of the piece that begins at or before `at`.
+    fn end_before(&self, at: u64) -> Option<u64> {
+        let (offset, piece) = self.ahead.floor(&at)?;
+        Some(offset.saturating_add(piece.len() as u64))
     }
 
     /// Stores bytes ahead of a gap that overlap nothing.
@@ -297,3 +299,6 @@ fn offer(
         Ok((want, took.min(want)))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@
 //! frame is taken when it is written, so that the newest one is sent. However many frames of a
 //! peer ask for an answer, the answers waiting are bounded by the streams that exist.
 
+#![forbid(unsafe_code)]
+
 use super::{
     recv::Stop,
     table::Stream,

@@ -6,6 +6,8 @@
 //! What such a frame is answered with is a flag, not a queue entry: however many of them arrive,
 //! at most one frame of a kind waits to be sent.
 
+#![forbid(unsafe_code)]
+
 use super::{
     input::recv_mut,
     lookup::{

@@ -5,6 +5,8 @@
 //! Like a stream without id, end and flow control. What the peer may make us hold is bounded by
 //! [`MAX_BUFFERED`] bytes beyond what was read, and by the assembler's bound on gaps.
 
+#![forbid(unsafe_code)]
+
 use super::{
     assembler::{
         Assembler,

@@ -6,6 +6,8 @@
 //! its new limits must not be smaller; when it rejects it, all that was sent is to be sent again
 //! within the new limits, which may be smaller.
 
+#![forbid(unsafe_code)]
+
 use super::{
     Streams,
     Windows, //

@@ -7,6 +7,8 @@
 //! what the peer granted; it is used up when bytes are queued, so that a program never queues what
 //! may not be sent.
 
+#![forbid(unsafe_code)]
+
 use crate::common::{
     error::TransportError,
     time::{

@@ -2,6 +2,8 @@
 
 //! Frames that carry or end received data: STREAM, RESET_STREAM and RESET_STREAM_AT.
 
+#![forbid(unsafe_code)]
+
 use super::{
     lookup::{
         Found,

@@ -10,6 +10,8 @@
 //! Bound: the ranges lie between streams that exist or were released while others below them were
 //! not, and no more streams can be open than the limit allows; 4096 of a type at most.
 
+#![forbid(unsafe_code)]
+
 use crate::{
     common::{
         id::StreamId,

@@ -2,6 +2,8 @@
 
 //! Which stream a frame or a call means, and how streams come and go.
 
+#![forbid(unsafe_code)]
+
 use super::{
     limits::Absent,
     recv::RecvHalf,

@@ -57,6 +57,7 @@ pub use read::ReadOutcome;
 pub use recv_state::RecvState;
 pub use schedule::URGENCIES;
 pub use send_state::SendState;
+pub use transmit::MAX_SEGMENTS;
 
 use crate::{
     common::{

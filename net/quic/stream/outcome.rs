@@ -5,6 +5,8 @@
 //! Neither can be refused and neither needs memory it might not get. Tokens of streams that are
 //! over, and of frames that are not of streams, change nothing.
 
+#![forbid(unsafe_code)]
+
 use super::{
     credit_input::{
         send_mut,

@@ -6,6 +6,8 @@
 //! pieces are copied and joined with their neighbour, so that a peer which sends its data in tiny
 //! frames makes us keep little more than the bytes themselves.
 
+#![forbid(unsafe_code)]
+
 use crate::{
     buf::{
         Datagram,

@@ -2,6 +2,8 @@
 
 //! Reading: stream data and datagrams in the one order of the queue (uapi 6).
 
+#![forbid(unsafe_code)]
+
 use super::{
     input::recv_mut,
     Streams, //

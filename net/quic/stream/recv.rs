@@ -2,6 +2,8 @@
 
 //! The receiving part of a stream: state, bytes, final size, reset and the credit it grants.
 
+#![forbid(unsafe_code)]
+
 use super::{
     assembler::Assembler,
     flow::RecvCredit,
@@ -183,10 +185,11 @@ impl RecvHalf {
         Ok(())
     }
 
-    /// Whether a reset arrived and all that it leaves to be delivered is here.
+    /// Whether a reset arrived and all that it leaves to be delivered is here, or nobody wants it.
     pub fn is_reset_complete(&self) -> bool {
         let here = self.data.contiguous();
-        self.state.is_receiving() && self.reset.is_some_and(|reset| here >= reset.reliable)
+        let enough = |reset: PeerReset| self.is_discarding() || here >= reset.reliable;
+        self.state.is_receiving() && self.reset.is_some_and(enough)
     }
 
     /// Ends the stream by reset. Returns the bytes of credit that nobody will read. Bytes in order

@@ -6,6 +6,8 @@
 //! state is answered with `None` and changes nothing. A reset that arrives when all data is here
 //! is suppressed, as the RFC allows: the application gets the data.
 
+#![forbid(unsafe_code)]
+
 /// State of the receiving part of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RecvState {

@@ -7,6 +7,8 @@
 //! nothing left. A stream with lost data goes to the front of its list: what was lost is sent
 //! before anything new of the same urgency (RFC 9000 13.3 #4). Every step is O(log n).
 
+#![forbid(unsafe_code)]
+
 use super::table::{
     List,
     Table,

@@ -2,6 +2,8 @@
 
 //! The sending part of a stream: state, bytes, FIN, reset and the stream's own credit.
 
+#![forbid(unsafe_code)]
+
 use super::{
     flow::SendCredit,
     send_buffer::SendBuffer,

@@ -9,6 +9,8 @@
 //! memory to note a range, sending goes back to where that range begins. Bytes are then sent once
 //! more than needed, and nothing is lost.
 
+#![forbid(unsafe_code)]
+
 use crate::{
     buf::Chunk,
     common::{
@@ -310,3 +312,6 @@ impl SendBuffer {
         held.chunk.as_slice().get(skip..stop)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 //! The whole machine is the table in [`SendState::after`]; an event that does not belong to a
 //! state is answered with `None` and changes nothing.
 
+#![forbid(unsafe_code)]
+
 /// State of the sending part of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SendState {

@@ -6,6 +6,8 @@
 //! list cannot fail: a stream that has something to send is never forgotten for want of memory.
 //! Every step is a lookup, O(log n).
 
+#![forbid(unsafe_code)]
+
 use super::{
     recv::RecvHalf,
     send::SendHalf, //

@@ -2,6 +2,8 @@
 
 //! STREAM frames out.
 
+#![forbid(unsafe_code)]
+
 use super::{
     send_buffer::SendBuffer,
     Streams, //

@@ -135,7 +135,7 @@ static uint64_t bulk(struct pair *p, uint64_t bytes, size_t size)
 	if (!child) {
 		read_all(p->server, data, sizeof(data), bytes);
 		write_all(p->server, "!", 1);
-		/* Not closed before the answer was read: QUIC's close drops what is unacknowledged. */
+		/* Stays open until the answer was read: QUIC's close drops what is in flight. */
 		pause();
 		_exit(0);
 	}

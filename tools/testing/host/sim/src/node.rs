@@ -275,7 +275,7 @@ impl Server {
             local: packet.dst,
             remote: packet.src,
         };
-        let mut rng = SeedRng::new(self.rng.next(), 3);
+        let mut rng = SeedRng::new(self.rng.draw(), 3);
         let mut stats = Stats::default();
         let mut cx = Cx {
             now,

@@ -12,12 +12,12 @@ impl SeedRng {
     /// A generator; `stream` separates the users of one seed.
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut rng = Self(seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        rng.next();
+        rng.draw();
         rng
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,7 +30,7 @@ impl SeedRng {
         if bound == 0 {
             return 0;
         }
-        self.next() % bound
+        self.draw() % bound
     }
 
     /// True `ppm` times in a million.
@@ -42,12 +42,12 @@ impl SeedRng {
 impl Rng for SeedRng {
     fn fill(&mut self, out: &mut [u8]) {
         for part in out.chunks_mut(8) {
-            let bytes = self.next().to_le_bytes();
+            let bytes = self.draw().to_le_bytes();
             part.copy_from_slice(&bytes[..part.len()]);
         }
     }
 
     fn u64(&mut self) -> u64 {
-        self.next()
+        self.draw()
     }
 }

@@ -193,7 +193,7 @@ fn random_datagrams_change_nothing() {
         let mut rng = quic_sim::rng::SeedRng::new(seed, 77);
         for _ in 0..2_000 {
             let len = rng.below(1_500) as usize;
-            let mut bytes: Vec<u8> = (0..len).map(|_| rng.next() as u8).collect();
+            let mut bytes: Vec<u8> = (0..len).map(|_| rng.draw() as u8).collect();
             if let (Some(first), true) = (bytes.first_mut(), rng.chance(500_000)) {
                 *first |= 0xc0;
             }

@@ -214,6 +214,7 @@ fn quinn_follows_our_client_through_a_nat_and_to_another_address() {
             .with(now, |connection, cx| connection.migrate(cx, other));
         assert_eq!(moved, Ok(()));
         let done = transfer(&mut world, &client, &server, 1);
+        world.run(Duration::from_secs(4), || false);
         let client = client.borrow();
         assert!(done, "{:?}", client.peer.connection.close_info());
         assert_eq!(client.peer.connection.path().local, other);

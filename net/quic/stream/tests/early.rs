@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Early data: remembered limits, acceptance and rejection.
+
+use super::*;
+
+/// A client that has sent 300 bytes and an end on one stream, and 200 bytes on another, as early
+/// data.
+fn early(remembered: &TransportParams) -> (End, Vec<Packet>) {
+    let mut client = End::new(Side::Client, &params(1000, 10));
+    client.streams.set_remembered_params(remembered);
+    let (first, second) = (client.open(Dir::Bidi), client.open(Dir::Uni));
+    client.write(first, &[1; 300], true).unwrap();
+    client.write(second, &[2; 200], false).unwrap();
+    let packets = client.transmit_all();
+    assert_eq!(client.streams.unsent_bytes(), 0);
+    (client, packets)
+}
+
+fn server(client: &mut End, local: &TransportParams) -> End {
+    let mut server = End::new(Side::Server, local);
+    server.streams.set_peer_params(&params(1000, 10));
+    server.streams.on_app_send_keys();
+    client.streams.on_app_send_keys();
+    server
+}
+
+#[test]
+fn without_remembered_limits_nothing_can_be_opened() {
+    let mut client = End::new(Side::Client, &params(1000, 10));
+    assert_eq!(client.streams.open(None, Dir::Uni), Err(Error::Invalid));
+    client.streams.set_remembered_params(&params(1000, 1));
+    assert_eq!(client.open(Dir::Uni), client_uni(0));
+    assert_eq!(client.streams.sendable(client_uni(0)), Ok(1000));
+    // uapi 5.3: above the limit before 1-RTT keys.
+    assert_eq!(client.streams.open(None, Dir::Uni), Err(Error::Invalid));
+}
+
+// RFC 9000 7.4.1 #5 test
+// RFC 9000 7.4.1 #6 test
+#[test]
+fn a_server_that_accepts_must_not_lower_a_limit() {
+    let remembered = params(1000, 4);
+    let lowered: [fn(&mut TransportParams); 6] = [
+        |p| p.initial_max_data -= 1,
+        |p| p.initial_max_stream_data_bidi_local -= 1,
+        |p| p.initial_max_stream_data_bidi_remote -= 1,
+        |p| p.initial_max_stream_data_uni -= 1,
+        |p| p.initial_max_streams_bidi -= 1,
+        |p| p.initial_max_streams_uni -= 1,
+    ];
+    for lower in lowered {
+        let (mut client, _) = early(&remembered);
+        let mut new = remembered.clone();
+        lower(&mut new);
+        client.streams.set_peer_params(&new);
+        assert_eq!(
+            code(client.streams.on_0rtt_accepted()),
+            ErrorCode::PROTOCOL_VIOLATION
+        );
+    }
+    let (mut client, _) = early(&remembered);
+    client.streams.set_peer_params(&params(2000, 5));
+    client.streams.on_0rtt_accepted().unwrap();
+    assert_eq!(client.streams.sendable(client_uni(0)), Ok(1800));
+}
+
+#[test]
+fn accepted_data_is_not_sent_again() {
+    let local = params(1000, 4);
+    let (mut client, packets) = early(&local);
+    let mut server = server(&mut client, &local);
+    for packet in &packets {
+        server.receive(packet).unwrap();
+        client.on_acked(packet);
+    }
+    client.streams.set_peer_params(&local);
+    settle(&mut client, &mut server);
+    assert_eq!(server.read_stream().1.len(), 300);
+    assert_eq!(server.read_stream().1.len(), 200);
+}
+
+fn rejected(known_before: bool, lost_before: bool) {
+    let (mut client, packets) = early(&params(1000, 4));
+    // Smaller limits than remembered: 250 bytes on each stream and on all.
+    let mut local = params(250, 1);
+    local.initial_max_data = 250;
+    let mut server = server(&mut client, &local);
+    if known_before {
+        client.streams.set_peer_params(&local);
+    }
+    if lost_before {
+        for packet in &packets {
+            client.on_lost(packet);
+        }
+    }
+    client.streams.on_0rtt_rejected();
+    if !lost_before {
+        for packet in &packets {
+            client.on_lost(packet);
+        }
+    }
+    if !known_before {
+        assert!(client.transmit().is_none());
+        client.streams.set_peer_params(&local);
+    }
+    let mut read = [0, 0];
+    for _ in 0..30 {
+        settle(&mut client, &mut server);
+        while let Ok((outcome, bytes)) = server.read(50) {
+            let Readable::Stream { id } = outcome.what else {
+                panic!("a datagram");
+            };
+            read[(id == client_uni(0)) as usize] += bytes.len();
+        }
+    }
+    assert_eq!(read, [300, 200]);
+    assert_eq!(client.streams.unsent_bytes(), 0);
+}
+
+#[test]
+fn rejected_data_is_sent_again_within_the_new_limits() {
+    for known_before in [false, true] {
+        for lost_before in [false, true] {
+            rejected(known_before, lost_before);
+        }
+    }
+}
+
+#[test]
+fn a_stream_above_the_new_limit_waits_until_it_is_allowed() {
+    let mut client = End::new(Side::Client, &params(1000, 10));
+    client.streams.set_remembered_params(&params(1000, 4));
+    let ids: Vec<_> = (0..3).map(|_| client.open(Dir::Uni)).collect();
+    for id in &ids[..2] {
+        client.write(*id, b"x", false).unwrap();
+    }
+    client.streams.reset(ids[2], 5).unwrap();
+    for packet in client.transmit_all() {
+        client.on_lost(&packet);
+    }
+    let local = params(1000, 1);
+    let mut server = server(&mut client, &local);
+    client.streams.set_peer_params(&local);
+    client.streams.on_0rtt_rejected();
+    settle(&mut client, &mut server);
+    assert_eq!(server.streams.len(), 1);
+    assert_eq!(server.read_stream().0, ids[0]);
+    // The stream ends, its successor is allowed, and so on.
+    client.streams.finish(ids[0]).unwrap();
+    settle(&mut client, &mut server);
+    server.read_stream();
+    settle(&mut client, &mut server);
+    assert_eq!(server.read_stream().0, ids[1]);
+    client.streams.finish(ids[1]).unwrap();
+    settle(&mut client, &mut server);
+    server.read_stream();
+    server.updates();
+    settle(&mut client, &mut server);
+    assert_eq!(server.updates(), [(ids[2], 10, 5, 0)]);
+}
+
+#[test]
+fn limits_remembered_too_late_change_nothing() {
+    let mut client = End::new(Side::Client, &params(1000, 10));
+    client.streams.set_peer_params(&params(1000, 1));
+    client.streams.set_remembered_params(&params(9000, 9));
+    assert_eq!(client.streams.connection_credit(), 4000);
+}
