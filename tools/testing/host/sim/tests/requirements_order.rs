@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rules about what comes when: levels during the handshake, probes of a client without answer,
-//! tokens, and the bits that mean nothing.
+//! Rules about what comes when: levels during the handshake, tokens, and the bits that mean
+//! nothing.
 
 mod forge;
 
@@ -112,29 +112,6 @@ fn early_packets_end_where_one_rtt_packets_begin() {
         "{client:?}"
     );
     assert_eq!(first(&server, Level::Early), None);
-}
-
-#[test]
-fn a_client_without_an_answer_repeats_full_initial_datagrams_to_the_same_id() {
-    // RFC 9000 7.2 #2 test, RFC 9000 8.1 #5 test, RFC 9000 8.1 #6 test, RFC 9002 6.2.4 #3 test,
-    // RFC 9000 12.3 #2 test
-    let (mut client, start) = forge::fresh_client(1);
-    let mut now = start;
-    let mut ids = vec![];
-    let mut numbers = vec![];
-    for _ in 0..12 {
-        for (_, packet) in client.drive(now, &mut |_| {}) {
-            assert!(packet.bytes.len() >= 1200);
-            assert_eq!(levels(&packet.bytes)[0], Level::Initial);
-            ids.push(forge::long_ids(&packet.bytes));
-            numbers.push(forge::initial_number(&packet.bytes));
-        }
-        now = client.connection.next_timeout().expect("a probe");
-        client.timeout(now);
-    }
-    assert!(ids.len() >= 6, "{} datagrams", ids.len());
-    assert!(ids.windows(2).all(|pair| pair[0] == pair[1]));
-    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]));
 }
 
 #[test]
