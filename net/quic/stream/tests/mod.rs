@@ -114,11 +114,17 @@ impl Packet {
         }
     }
 
+    /// Its frames, without the padding that gives a packet enough bytes to sample, and without
+    /// the place of stream data in the packet.
     fn frames(&self) -> Vec<Frame<'_>> {
         let mut reader = Reader::new(&self.payload);
         let mut frames = Vec::new();
         while !reader.is_empty() {
-            frames.push(Frame::parse(&mut reader).unwrap());
+            match Frame::parse(&mut reader).unwrap() {
+                Frame::Padding { .. } => {}
+                Frame::Stream(frame) => frames.push(Frame::Stream(StreamFrame { at: 0, ..frame })),
+                frame => frames.push(frame),
+            }
         }
         frames
     }
