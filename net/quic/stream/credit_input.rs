@@ -54,12 +54,17 @@ impl Streams {
         let Some(send) = send_mut(&mut self.table, id) else {
             return Ok(());
         };
-        if !matches!(send.state(), SendState::Ready | SendState::Send) {
+        // A stream that has sent its end needs credit only if that was in rejected early data, but
+        // taking it never harms.
+        if !send.state().may_send_data() {
             return Ok(());
         }
+        let is_open = matches!(send.state(), SendState::Ready | SendState::Send);
         if send.credit_mut().raise(max) {
             self.schedule_data(id);
-            events.push(Event::MaxStreamData { id, max });
+            if is_open {
+                events.push(Event::MaxStreamData { id, max });
+            }
             events.wake_writable();
         }
         Ok(())

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     common::{
         error::TransportError,
-        id::Dir, //
+        id::{
+            Dir,
+            StreamId, //
+        }, //
     },
     params::TransportParams,
 };
@@ -114,8 +117,20 @@ impl Streams {
                 self.fresh_sent = self.fresh_sent.saturating_sub(sent);
             }
         }
+        self.take_off_lists();
         self.parked = true;
         self.unpark();
+    }
+
+    /// Takes all streams off the lists of those with something to send: which of them the new
+    /// limits still allow is for [`Self::unpark`] to find out.
+    fn take_off_lists(&mut self) {
+        let mut at = StreamId::from_raw(0);
+        while let Some(id) = at.and_then(|from| self.table.next_id(from)) {
+            self.schedule.remove(&mut self.table, id);
+            self.control.remove(&mut self.table, id);
+            at = id.raw().checked_add(1).and_then(StreamId::from_raw);
+        }
     }
 
     /// The limits in use now.

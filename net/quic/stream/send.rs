@@ -257,6 +257,11 @@ impl SendHalf {
         if self.fin == Fin::Sent {
             self.fin = Fin::Pending;
         }
+        // All data has to go once more, and may have to wait for credit first: a stream in "Data
+        // Sent" would not listen to MAX_STREAM_DATA.
+        if self.state == SendState::DataSent {
+            self.state = SendState::Send;
+        }
         self.buffer.forget_sent()
     }
 

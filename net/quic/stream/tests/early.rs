@@ -119,7 +119,6 @@ fn rejected(known_before: bool, lost_before: bool) {
 }
 
 #[test]
-#[ignore = "open: early data above lowered limits stays behind after a rejection"]
 fn rejected_data_is_sent_again_within_the_new_limits() {
     for known_before in [false, true] {
         for lost_before in [false, true] {
@@ -129,7 +128,6 @@ fn rejected_data_is_sent_again_within_the_new_limits() {
 }
 
 #[test]
-#[ignore = "open: early data above lowered limits stays behind after a rejection"]
 fn a_stream_above_the_new_limit_waits_until_it_is_allowed() {
     let mut client = End::new(Side::Client, &params(1000, 10));
     client.streams.set_remembered_params(&params(1000, 4));

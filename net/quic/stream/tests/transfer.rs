@@ -274,7 +274,6 @@ proptest! {
     // RFC 9000 4.4 #1 test
     // RFC 9000 4.5 #1 test
     #[test]
-    #[ignore = "open: the model ends with a stream that was opened and never used"]
     fn what_is_read_is_what_was_written_and_in_the_end_nothing_is_left(
         window in prop::sample::select(std::vec![300u64, 3000, 100_000]),
         steps in prop::collection::vec(step(), 1..250),
