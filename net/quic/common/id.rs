@@ -63,7 +63,7 @@ impl StreamId {
         };
         let side = matches!(side, Side::Server) as u64;
         let dir = matches!(dir, Dir::Uni) as u64;
-        StreamId(index << 2 | dir << 1 | side)
+        StreamId((index << 2) | (dir << 1) | side)
     }
 
     /// Takes a stream id of the wire, or `None` when it is larger than 2^62 - 1.

@@ -134,7 +134,7 @@ pub fn unmask(packet: &mut [u8], pn_offset: usize, key: &HeaderKey) -> Result<Un
     let mut truncated = 0u32;
     for (byte, mask) in tail.iter_mut().zip(number).take(pn_len) {
         *byte ^= mask;
-        truncated = truncated << 8 | u32::from(*byte);
+        truncated = (truncated << 8) | u32::from(*byte);
     }
     Ok(Unmasked {
         first: *first,

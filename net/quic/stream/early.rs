@@ -133,18 +133,6 @@ impl Streams {
         }
     }
 
-    /// Takes the streams above the new limit off the lists that packets are filled from.
-    fn withdraw_disallowed(&mut self) {
-        let mut at = StreamId::from_raw(0);
-        while let Some(id) = at.and_then(|from| self.table.next_id(from)) {
-            if !self.is_allowed(id) {
-                self.schedule.remove(&mut self.table, id);
-                self.control.remove(&mut self.table, id);
-            }
-            at = id.raw().checked_add(1).and_then(StreamId::from_raw);
-        }
-    }
-
     /// The limits in use now.
     fn in_use(&self) -> PeerLimits {
         PeerLimits {
