@@ -204,3 +204,6 @@ fn range_of(off: u64, len: u32) -> Range<u64> {
 fn exceeded() -> TransportError {
     TransportError::crypto_buffer_exceeded("too many handshake bytes ahead")
 }
+
+#[cfg(test)]
+mod tests;
