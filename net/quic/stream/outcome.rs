@@ -77,17 +77,15 @@ impl Streams {
         match *token {
             Token::MaxData { max } => self.pending.max_data |= self.recv_credit.is_newest(max),
             Token::MaxStreams { dir, max } => {
-                if max >= self.granted.get(dir).limit() {
-                    *self.pending.max_streams.get_mut(dir) = true;
-                }
+                let is_newest = max >= self.granted.get(dir).limit();
+                *self.pending.max_streams.get_mut(dir) |= is_newest;
             }
             Token::DataBlocked { limit } => {
                 self.pending.data_blocked |= self.send_credit.is_blocked_at(limit);
             }
             Token::StreamsBlocked { dir, limit } => {
-                if self.allowed.get(dir).is_blocked_at(limit) {
-                    *self.pending.streams_blocked.get_mut(dir) = true;
-                }
+                let is_blocked = self.allowed.get(dir).is_blocked_at(limit);
+                *self.pending.streams_blocked.get_mut(dir) |= is_blocked;
             }
             _ => {}
         }
