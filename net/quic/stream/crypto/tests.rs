@@ -3,6 +3,7 @@
 //! CRYPTO streams: limits, order, sending again.
 
 #![allow(
+    clippy::single_range_in_vec_init,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects
