@@ -271,7 +271,7 @@ mod tests {
             (0x2, Side::Client, Dir::Uni),
             (0x3, Side::Server, Dir::Uni),
         ] {
-            let id = StreamId::from_raw(raw | 7 << 2).unwrap();
+            let id = StreamId::from_raw(raw | (7 << 2)).unwrap();
             assert_eq!((id.initiator(), id.dir(), id.index()), (side, dir, 7));
             assert_eq!(StreamId::new(side, dir, 7), id);
         }

@@ -47,7 +47,7 @@ fn the_type_bits_of_both_versions_name_the_level() {
     for (version, levels) in table {
         for (code, level) in levels.into_iter().enumerate() {
             // Enough for a token length of zero, a length of 20, or a token and a tag.
-            let first = 0xc0 | (code as u8) << 4;
+            let first = 0xc0 | ((code as u8) << 4);
             let rest = [&[0, 20][..], &[7; 20]].concat();
             let bytes = long(
                 first,

@@ -155,7 +155,7 @@ fn send(bed: &mut Bed, model: &mut Reference, space: Space, eliciting: bool) {
 fn acknowledge(bed: &mut Bed, model: &mut Reference, space: Space, mask: u64) {
     let newest = model.everything[space as usize].iter().rev().take(64);
     let is_lost = |pn: u64| model.lost.contains(&(space, pn));
-    let chosen = newest.enumerate().filter(|(i, _)| mask >> i & 1 == 1);
+    let chosen = newest.enumerate().filter(|(i, _)| (mask >> i) & 1 == 1);
     let mut pns: std::vec::Vec<_> = chosen.map(|(_, pn)| *pn).collect();
     pns.retain(|pn| !is_lost(*pn));
     if pns.is_empty() {

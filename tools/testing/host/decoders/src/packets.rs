@@ -119,7 +119,7 @@ pub fn packet(script: &[u8]) {
     let mut buffer = vec![0; usize::from(size % 2_000)];
     let header = OutHeader {
         level,
-        version: [Version::V1, Version::V2][usize::from(flags >> 2 & 1)],
+        version: [Version::V1, Version::V2][usize::from((flags >> 2) & 1)],
         dcid: &dcid,
         scid: &ConnectionId::EMPTY,
         token: &[5; 300][..if flags & 8 != 0 { 300 } else { 0 }],

@@ -25,7 +25,7 @@ fn server_says(payload: &[u8]) -> Option<u64> {
 /// A stream frame of the types with offset and length.
 fn stream(id: u8, offset: u64, fin: bool, data: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x0e | u8::from(fin), id];
-    frame.extend((offset | 3 << 62).to_be_bytes());
+    frame.extend((offset | (3 << 62)).to_be_bytes());
     frame.push(data.len() as u8);
     frame.extend(data);
     frame

@@ -108,7 +108,7 @@ fn with_bytes(fields: &[u64], bytes: &[u8]) -> Vec<u8> {
 fn new_id(seq: u64, prior_to: u64, len: usize) -> Vec<u8> {
     let mut out = frame(&[0x18, seq, prior_to]);
     out.push(len as u8);
-    out.extend(varint(seq | 1 << 40).into_iter().cycle().take(len));
+    out.extend(varint(seq | (1 << 40)).into_iter().cycle().take(len));
     out.extend([seq as u8; 16]);
     out
 }
