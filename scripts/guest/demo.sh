@@ -48,7 +48,7 @@ say "A certificate made for this run; the client verifies its name (demo.test) a
 make_file $DIR/image
 say "The file: $(stat -c %s $DIR/image) bytes, beginning with the kernel's own image; SHA-256 $(sha256sum <$DIR/image | cut -c1-16)…"
 
-ip netns exec client tcpdump -q -n -i veth0 -s 200 -c 400000 -w $DIR/capture udp >/dev/null 2>$DIR/tcpdump.log &
+ip netns exec client tcpdump -q -n -i veth0 -s 1600 -c 20000 -w $DIR/capture udp >/dev/null 2>$DIR/tcpdump.log &
 capture=$!
 wait_for 30 grep -q listening $DIR/tcpdump.log || fail "tcpdump did not start" $DIR/tcpdump.log
 
@@ -82,7 +82,7 @@ for name in ipv4-to-server ipv4-to-client ipv6-to-server ipv6-to-client; do
 done
 echo
 
-kill -INT "$capture"
+kill -INT "$capture" 2>/dev/null || true
 wait "$capture" 2>/dev/null || true
 cp $DIR/capture "$OUT/demo.pcap"
 kernel_log_clean || fail "the kernel's log has warnings"
