@@ -30,7 +30,7 @@ void quic_pair(struct pair *p)
 	};
 	struct qk_pair pair;
 	struct qk_item item;
-	int64_t id = -1;
+	__s64 id = -1;
 	char byte = 0;
 
 	check(qk_setup(), "QUIC: is quic.ko loaded?");
