@@ -7,17 +7,6 @@ set -uo pipefail
 PEER="python3 $TOP/tools/testing/interop/aioquic_peer.py"
 export PYTHONDONTWRITEBYTECODE=1
 DIR=/tmp/interop
-N=0 BAD=0
-
-result() { # result STATUS SENTENCE LOG…
-	local status=$1 what=$2
-	shift 2
-	N=$((N + 1))
-	if [ "$status" = 0 ]; then echo "ok $N - $what"; return; fi
-	BAD=1
-	echo "not ok $N - $what"
-	tail -n 25 "$@" | sed 's/^/# /'
-}
 
 install_module
 make_net 5ms 0.5%
@@ -71,9 +60,6 @@ as_server server-ipv6 "$SERVER6" 5012 A=1
 as_server server-chacha20 "$SERVER4" 5013 CIPHER=CHACHA20_POLY1305_SHA256
 as_server server-retry "$SERVER4" 5014 A=1 --retry
 
-status=0; kernel_log_clean >$DIR/dmesg 2>&1 || status=1
-result "$status" 'the kernel log has no warning' $DIR/dmesg
-status=0; unload_module >$DIR/rmmod 2>&1 || status=1
-result "$status" 'the module can be removed after use' $DIR/rmmod
+result_of_use "$DIR"
 echo "1..$N"
 exit "$BAD"

@@ -68,3 +68,26 @@ kernel_log_clean() {
 
 # unload_module: rmmod after use, as soon as the last socket's memory is gone.
 unload_module() { wait_for 60 rmmod quic; }
+
+# TAP: the number of the last test, and whether one failed so far. result STATUS SENTENCE LOG… says one.
+N=0 BAD=0
+result() {
+	local status=$1 what=$2
+	shift 2
+	N=$((N + 1))
+	if [ "$status" = 0 ]; then echo "ok $N - $what"; return; fi
+	# shellcheck disable=SC2034 # the exit status of the script that sources this
+	BAD=1
+	echo "not ok $N - $what"
+	tail -n 25 "$@" | sed 's/^/# /'
+}
+
+# result_of_use DIR: the last two tests of every script here: what the use of the module leaves behind.
+result_of_use() {
+	local status=0
+	kernel_log_clean >"$1/dmesg" 2>&1 || status=1
+	result "$status" 'the kernel log has no warning' "$1/dmesg"
+	status=0
+	unload_module >"$1/rmmod" 2>&1 || status=1
+	result "$status" 'the module can be removed after use' "$1/rmmod"
+}

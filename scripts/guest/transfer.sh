@@ -5,18 +5,7 @@
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 DIR=/tmp/transfer
-N=0 BAD=0
 PORT=6000
-
-result() { # result STATUS SENTENCE LOG…
-	local status=$1 what=$2
-	shift 2
-	N=$((N + 1))
-	if [ "$status" = 0 ]; then echo "ok $N - $what"; return; fi
-	BAD=1
-	echo "not ok $N - $what"
-	tail -n 25 "$@" | sed 's/^/# /'
-}
 
 install_module
 make_net 2ms 1%
@@ -92,9 +81,6 @@ ip netns exec client timeout 120 "$QUIC" send --handshake-timeout 3 "${CA[@]}" $
 grep -qiE 'time|answer' $DIR/nobody.send || status=1
 result "$status" 'nobody there is told as a time-out' $DIR/nobody.send
 
-status=0; kernel_log_clean >$DIR/dmesg 2>&1 || status=1
-result "$status" 'the kernel log has no warning' $DIR/dmesg
-status=0; unload_module >$DIR/rmmod 2>&1 || status=1
-result "$status" 'the module can be removed after use' $DIR/rmmod
+result_of_use "$DIR"
 echo "1..$N"
 exit "$BAD"
