@@ -66,8 +66,18 @@ kernel_log_clean() {
 	! dmesg | grep -E 'BUG:|WARNING:|Oops|Kernel panic|panicked|refcount|INFO: task|rcu_.*stall|use-after-free|Call Trace|leaked' | grep -vE 'out-of-tree|ommand line:'
 }
 
-# unload_module: rmmod after use, as soon as the last socket's memory is gone.
-unload_module() { wait_for 60 rmmod quic; }
+# unload_module: rmmod after use, as soon as the last socket's memory is gone. Says who still uses it when it fails.
+unload_module() {
+	local ns
+	wait_for 60 rmmod quic && return
+	lsmod | grep -w quic
+	for ns in $(ip netns list | cut -d' ' -f1) ''; do
+		echo "sockets in the namespace ${ns:-of the guest}:"
+		${ns:+ip netns exec "$ns"} cat /proc/net/quic/eps /proc/net/quic/conns
+	done
+	ps -ef | grep -vE ' \[|ps -ef'
+	return 1
+}
 
 # TAP: the number of the last test, and whether one failed so far. result STATUS SENTENCE LOG… says one.
 N=0 BAD=0
