@@ -86,12 +86,12 @@ fn end(sk: &mut Owned<'_, Quic>, silent: bool) {
 
 /// Takes everything apart: nobody will find the socket any more. Process context.
 pub(crate) fn tear_down(sk: &mut Owned<'_, Quic>) {
-    sk.stop_timer();
     let sock = sk.sk();
     if let Role::Connection(mut at) = core::mem::replace(&mut sk.role, Role::Idle) {
         tables::clear(sock, &mut at);
         drop(at);
     }
+    sk.end_timer();
     sk.settle_wmem(0);
     sk.settle_rmem(0);
     sock.raw().set_state(inet::CLOSE);

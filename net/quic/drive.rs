@@ -189,8 +189,7 @@ pub(crate) fn backlog(sk: &mut Held<'_, Quic>, skb: SkBuff) {
 pub(crate) fn release(sk: &mut Held<'_, Quic>) {
     let bits = sk.sk().shared().take_deferred();
     if bits & DEFER_TIMER != 0 {
-        sk.timer_fired();
-        timer(sk);
+        sk.run_timer();
         return;
     }
     if matches!(&sk.role, Role::Connection(at) if at.dirty) {

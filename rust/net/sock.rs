@@ -175,6 +175,8 @@ pub(super) struct Ext<P: Protocol> {
     pub(super) timer: Opaque<bindings::hrtimer>,
     /// When the timer fires, nanoseconds; `i64::MAX` if it is not armed. Under the lock.
     pub(super) armed: UnsafeCell<i64>,
+    /// A reference is held for the timer. Under the lock.
+    pub(super) timer_ref: UnsafeCell<bool>,
     pub(super) work: Opaque<bindings::work_struct>,
     pub(super) shared: P::Shared,
     pub(super) state: UnsafeCell<P::State>,
@@ -301,6 +303,7 @@ pub(super) unsafe fn init<P: Protocol>(sk: *mut bindings::sock) -> Result {
             destruct,
             timer: Opaque::uninit(),
             armed: UnsafeCell::new(i64::MAX),
+            timer_ref: UnsafeCell::new(false),
             work: Opaque::uninit(),
             shared,
             state: UnsafeCell::new(state),
