@@ -41,6 +41,7 @@ mod secrets;
 mod spaces;
 mod ticket;
 mod timers;
+mod too_big;
 mod transmit;
 mod undecrypted;
 mod user;
@@ -53,6 +54,7 @@ pub use secrets::{
     CryptoRead,
     Secret, //
 };
+pub use too_big::PacketTooBig;
 pub use transmit::Transmit;
 
 pub use crate::{

@@ -19,7 +19,6 @@ use crate::{
         },
         time::Duration, //
     },
-    path::PathAddr,
 };
 
 impl Connection {
@@ -96,21 +95,6 @@ impl Connection {
     pub fn set_max_pacing_rate(&mut self, rate: Option<u64>) {
         self.config.max_pacing_rate = rate;
         self.recovery.set_max_pacing_rate(rate);
-    }
-
-    /// An ICMP message says that UDP payloads above `payload` bytes do not fit the path. The caller
-    /// has matched the quoted packet to this connection.
-    // RFC 9000 14.2.1 #1
-    // RFC 9000 14.2.1 #6
-    pub fn handle_packet_too_big(&mut self, path: PathAddr, payload: u16) {
-        if self.paths.active().addr.remote != path.remote {
-            return;
-        }
-        let mtu = &mut self.paths.active_mut().mtu;
-        if mtu.on_too_big(payload) {
-            let size = mtu.current();
-            self.recovery.on_mtu_changed(size);
-        }
     }
 
     /// Memory held for data to send: streams, datagrams and handshake bytes, in bytes to charge.

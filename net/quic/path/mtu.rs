@@ -52,6 +52,8 @@ pub struct Mtu {
     /// How long a complete search is believed (PMTU_RAISE_TIMER).
     raise: Duration,
     probe: Option<u16>,
+    /// The next size to try is the ceiling: a message of the network has named it.
+    is_hinted: bool,
     tries: u8,
     episodes: u8,
 }
@@ -68,6 +70,7 @@ impl Mtu {
             max,
             raise: Duration::from_secs(600),
             probe: None,
+            is_hinted: false,
             tries: 0,
             episodes: 0,
         }
@@ -149,6 +152,7 @@ impl Mtu {
         self.tries = self.tries.saturating_add(1);
         if self.tries >= MAX_PROBES {
             self.tries = 0;
+            self.is_hinted = false;
             self.ceiling = size.saturating_sub(1).max(self.current);
         }
     }
@@ -163,7 +167,9 @@ impl Mtu {
     /// Packets were declared lost together, the largest of this size. Returns whether the path no
     /// longer carries large datagrams, in which case the size went back to the minimum.
     pub fn on_packets_lost(&mut self, largest: u16) -> bool {
-        if self.phase == Phase::Off || largest <= BASE || self.current <= BASE {
+        // Packets larger than what is sent now say nothing of it.
+        let is_sign = largest > BASE && largest <= self.current;
+        if self.phase == Phase::Off || !is_sign {
             return false;
         }
         self.episodes = self.episodes.saturating_add(1);
@@ -192,22 +198,28 @@ impl Mtu {
         self.restart();
     }
 
-    /// A validated ICMP message says that datagrams above `size` do not fit. Returns whether the
-    /// size of ordinary datagrams changed.
+    /// A validated ICMP message says that datagrams above `size` do not fit. It is never believed
+    /// to the letter: if ordinary datagrams are larger, they go back to the minimum, and `size` is
+    /// what is tried next. Returns whether the size of ordinary datagrams changed.
     // RFC 9000 14.2.1 #1
     // RFC 9000 14.2.1 #6
+    // RFC 8899 3 #12
+    // RFC 8899 4.6.2 #1
     pub fn on_too_big(&mut self, size: u16) -> bool {
-        if size < BASE || size >= self.ceiling || self.phase == Phase::Off {
+        let largest_sent = self.probe.unwrap_or(self.current).max(self.current);
+        // RFC 8899 3 #13
+        if self.phase == Phase::Off || size < BASE || size >= largest_sent {
             return false;
+        }
+        let is_hole = size < self.current;
+        // RFC 8899 4.6.2 #4
+        if is_hole {
+            self.current = BASE;
         }
         self.ceiling = size;
-        self.probe = None;
-        self.tries = 0;
-        if size >= self.current {
-            return false;
-        }
-        self.current = size;
-        true
+        self.restart();
+        self.is_hinted = true;
+        is_hole
     }
 
     /// When a new search starts.
@@ -221,12 +233,13 @@ impl Mtu {
     fn restart(&mut self) {
         self.phase = Phase::Searching;
         self.probe = None;
+        self.is_hinted = false;
         self.tries = 0;
     }
 
-    /// The ceiling first, then the middle of what is left.
+    /// The ceiling first, if that is not known to be too much, then the middle of what is left.
     fn candidate(&self) -> u16 {
-        if self.ceiling == self.max {
+        if self.ceiling == self.max || self.is_hinted {
             return self.ceiling;
         }
         let gap = self.ceiling.saturating_sub(self.current);

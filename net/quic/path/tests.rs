@@ -163,20 +163,49 @@ fn a_black_hole_brings_the_size_back_to_the_minimum() {
     assert!(!mtu.on_timeouts(4));
 }
 
-// RFC 9000 14.2.1 #1 test
-// RFC 9000 14.2.1 #6 test
+// RFC 9000 14.2.1 #1 test, RFC 9000 14.2.1 #6 test, RFC 8899 3 #12 test, RFC 8899 3 #13 test,
+// RFC 8899 4.6.2 #1 test, RFC 8899 4.6.2 #4 test
 #[test]
-fn icmp_never_raises_the_size_nor_lowers_it_below_the_minimum() {
+fn icmp_starts_a_search_and_neither_raises_the_size_nor_lowers_it_below_the_minimum() {
     let mut mtu = Mtu::new(1472);
+    assert!(!mtu.on_too_big(1300));
     mtu.enable(Duration::from_secs(600));
     search(&mut mtu, 1472, at(0));
-    for size in [0, 1, 576, 1199] {
+    for size in [0, 1, 576, 1199, 1472, 1473, u16::MAX] {
         assert!(!mtu.on_too_big(size));
+        assert_eq!(mtu.current(), 1472);
     }
+    // What the message says is tried at once and believed when it has arrived.
     assert!(mtu.on_too_big(1400));
-    assert_eq!(mtu.current(), 1400);
+    assert_eq!(mtu.current(), BASE);
+    assert_eq!(mtu.poll_probe(at(0)), Some(1400));
     assert!(!mtu.on_too_big(1450));
+    mtu.on_probe_sent(1400);
+    assert!(mtu.on_probe_acked(1400));
     assert_eq!(mtu.current(), 1400);
+    assert_eq!(mtu.poll_probe(at(0)), None);
+    // A lie costs a search and no more.
+    assert!(mtu.on_too_big(1250));
+    search(&mut mtu, 1249, at(0));
+    assert!((1233..=1249).contains(&mtu.current()));
+}
+
+// RFC 8899 4.6.2 #1 test
+#[test]
+fn icmp_about_a_probe_leaves_ordinary_datagrams_alone() {
+    let mut mtu = Mtu::new(9000);
+    mtu.enable(Duration::from_secs(600));
+    assert_eq!(mtu.poll_probe(at(0)), Some(9000));
+    mtu.on_probe_sent(9000);
+    assert!(!mtu.on_too_big(9000));
+    assert_eq!(mtu.poll_probe(at(0)), None);
+    assert!(!mtu.on_too_big(1452));
+    assert_eq!(mtu.current(), BASE);
+    assert_eq!(mtu.poll_probe(at(0)), Some(1452));
+    // The probe it was about is of no interest any more.
+    mtu.on_probe_lost(9000);
+    assert_eq!(search(&mut mtu, 1452, at(0)), 1);
+    assert_eq!(mtu.current(), 1452);
 }
 
 #[test]

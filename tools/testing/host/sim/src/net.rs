@@ -155,6 +155,8 @@ struct Direction {
     /// Arrival of the latest packet in order.
     latest: Instant,
     counts: Counts,
+    /// The last packet that was larger than the MTU.
+    misfit: Option<Packet>,
 }
 
 /// The network.
@@ -179,6 +181,7 @@ impl Net {
             busy: Instant::default(),
             latest: Instant::default(),
             counts: Counts::default(),
+            misfit: None,
         };
         Self {
             up: direction(up),
@@ -214,6 +217,14 @@ impl Net {
         match way {
             Way::Up => self.up.counts,
             Way::Down => self.down.counts,
+        }
+    }
+
+    /// The last packet that was larger than the MTU of one way: what a router would quote.
+    pub fn take_misfit(&mut self, way: Way) -> Option<Packet> {
+        match way {
+            Way::Up => self.up.misfit.take(),
+            Way::Down => self.down.misfit.take(),
         }
     }
 
@@ -273,6 +284,7 @@ impl Direction {
         if packet.bytes.len() > self.link.mtu {
             self.counts.too_big += 1;
             self.counts.lost += 1;
+            self.misfit = Some(packet.clone());
             return [None; 2];
         }
         if self.link.blackhole || self.is_lost(departure, rng) {

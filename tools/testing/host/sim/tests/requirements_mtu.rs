@@ -80,6 +80,8 @@ fn a_message_of_the_network_lowers_and_never_raises() {
         assert_eq!(mtu.current(), found, "{size}");
     }
     assert!(mtu.on_too_big(1300));
+    assert!(mtu.current() <= 1300);
+    search(&mut mtu, 1300, Instant::ZERO);
     assert_eq!(mtu.current(), 1300);
 }
 
