@@ -165,11 +165,12 @@ impl Connection {
             version: self.version,
             dcid: &dcid,
             scid: &scid,
+        let spin = self.next_spin(cx, level, room.slot);
             token: self.handshake.token.as_slice(),
             pn,
             largest_acked: self.recovery.largest_acked(space),
             key_phase: self.spaces.key_phase(),
-            spin: false,
+            spin,
             fixed_bit: !self.greases_bit(cx),
         };
         let mut builder = PacketBuilder::new(out, &header)?;
@@ -198,6 +199,13 @@ impl Connection {
         match room.purpose {
             Purpose::Path { full_size } => {
                 self.write_path_frames(cx, builder, room.slot, full_size);
+    /// The spin bit of the next packet on a path; there is none in a long header.
+    pub(super) fn next_spin(&mut self, cx: &mut Cx<'_>, level: Level, slot: Slot) -> bool {
+        let allowed = self.config.spin;
+        let path = self.paths.get_mut(slot).filter(|_| level == Level::App);
+        path.is_some_and(|path| path.spin.next(allowed, cx.rng))
+    }
+
             }
             Purpose::Probe(size) => {
                 let token = Token::MtuProbe { size };

@@ -30,6 +30,9 @@ pub struct Config {
     pub max_udp_payload: u16,
     /// Mark packets ECT(0) and use what the peer reports.
     pub ecn: bool,
+    /// Show observers the round-trip time by the spin bit, on most paths (RFC 9000 17.4).
+    // RFC 9000 17.4 #3
+    pub spin: bool,
     /// Spread packets over the round trip instead of sending the whole window at once.
     pub pacing: bool,
     /// Upper bound of the pacing rate in bytes per second.
@@ -61,6 +64,7 @@ impl Default for Config {
             // 1500 bytes of Ethernet less an IPv6 and a UDP header.
             max_udp_payload: 1452,
             ecn: true,
+            spin: true,
             pacing: true,
             max_pacing_rate: None,
             compatible_versions: true,

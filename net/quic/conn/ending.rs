@@ -194,6 +194,7 @@ impl Connection {
         }
         let space = level.space();
         let pn = self.recovery.next_packet_number(space, cx.rng).ok()?;
+        let spin = self.next_spin(cx, level, Slot::Active);
         let path = self.paths.active();
         let epoch = path.epoch;
         let dcid = self.remote_ids.get(path.dcid)?;
@@ -207,7 +208,7 @@ impl Connection {
             pn,
             largest_acked: self.recovery.largest_acked(space),
             key_phase: self.spaces.key_phase(),
-            spin: false,
+            spin,
             fixed_bit: true,
         };
         let mut builder = PacketBuilder::new(out, &header)?;

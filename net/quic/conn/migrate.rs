@@ -411,3 +411,4 @@ impl Connection {
         self.config.max_udp_payload.min(peer)
     }
 }
+                        path.spin.on_id_changed();

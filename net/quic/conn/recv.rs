@@ -359,6 +359,11 @@ impl Connection {
                 known => known,
             };
         }
+        if let (Level::App, Some(slot)) = (arrived.level, arrived.slot) {
+            if let Some(path) = self.paths.get_mut(slot) {
+                path.spin.on_received(self.side, arrived.pn, header.spin);
+            }
+        }
         let is_newest = self
             .spaces
             .acks(space)

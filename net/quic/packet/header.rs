@@ -69,6 +69,8 @@ pub struct Protected {
     /// accept greased ones (RFC 9287 section 3).
     // RFC 9000 17.2 #1, RFC 9000 17.3.1 #1
     pub fixed_bit: bool,
+    /// The latency spin bit of a short header.
+    pub spin: bool,
 }
 
 /// A Version Negotiation packet (RFC 9000 section 17.2.1).
@@ -251,6 +253,7 @@ fn parse_short(
         pn_offset: reader.position(),
         len: reader.position().saturating_add(reader.remaining()),
         fixed_bit: first & FIXED_BIT != 0,
+        spin: first & SPIN_BIT != 0,
     })
 }
 
@@ -279,6 +282,7 @@ fn parse_long(
         pn_offset: len.saturating_sub(payload),
         len,
         fixed_bit: first & FIXED_BIT != 0,
+        spin: false,
     })
 }
 

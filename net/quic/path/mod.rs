@@ -11,6 +11,7 @@
 
 pub mod challenge;
 pub mod mtu;
+pub mod spin;
 
 use core::net::SocketAddr;
 
@@ -19,6 +20,7 @@ use challenge::{
     Responses, //
 };
 use mtu::Mtu;
+use spin::Spin;
 
 pub use crate::recovery::ecn::Ecn;
 
@@ -54,7 +56,9 @@ pub struct Path {
     pub responses: Responses,
     /// Size of datagrams.
     pub mtu: Mtu,
-    /// A non-probing packet of the peer's arrived here.
+    /// The latency spin bit.
+    pub spin: Spin,
+    /// A non-probing packet of the peer's arrived here: it moves as soon as the path is validated.
     pub peer_uses: bool,
     /// This side chose the path, rather than the peer.
     pub is_own: bool,
@@ -75,6 +79,7 @@ impl Path {
             mtu: Mtu::new(max_datagram),
             peer_uses: false,
             is_own: false,
+            spin: Spin::default(),
             validated: false,
             received: 0,
             sent: 0,

@@ -140,18 +140,48 @@ fn a_token_is_in_every_initial_packet() {
 }
 
 #[test]
-fn the_spin_bit_is_neither_sent_nor_read() {
-    // RFC 9000 17.4 #2 test, RFC 9000 17.4 #5 test
-    let mut lab = forge::Lab::new(1);
-    for first in [0x63, 0x43, 0x63] {
-        let packet = lab.forge(Side::Client, first, &[1, 0, 0, 0]);
+fn a_spin_bit_that_is_switched_off_is_random_and_not_read() {
+    // RFC 9000 17.4 #2 test, RFC 9000 17.4 #3 test, RFC 9000 17.4 #5 test, RFC 9000 17.4 #6 test
+    let mut setup = Setup::default();
+    setup.config.spin = false;
+    let mut lab = forge::Lab::with_setup(1, setup);
+    let mut bits = [0, 0];
+    for round in 0..200 {
+        // What arrives is the same all the time.
+        let packet = lab.forge(Side::Client, 0x63, &[1, 0, 0, 0]);
         lab.deliver(Side::Server, packet);
         lab.inject(Side::Client, &[1, 0, 0, 0]);
         let answers: Vec<Packet> = lab.drive(Side::Server);
-        assert!(!answers.is_empty());
-        assert!(answers.iter().all(|packet| packet.bytes[0] & 0xa0 == 0));
+        assert!(!answers.is_empty(), "{round}");
+        for packet in answers {
+            assert_eq!(packet.bytes[0] & 0x80, 0);
+            bits[usize::from(packet.bytes[0] >> 5 & 1)] += 1;
+        }
     }
+    assert!(bits[0] > 50 && bits[1] > 50, "{bits:?}");
     assert_eq!(lab.error(Side::Server), None);
+}
+
+#[test]
+fn an_observer_sees_the_spin_bit_change_once_per_round_trip() {
+    // RFC 9000 17.4 #4 test
+    let mut spinning = 0;
+    for seed in 0..160 {
+        let mut lab = forge::Lab::new(seed);
+        let mut bits = vec![];
+        for round in 0..16 {
+            let bit = round & 1;
+            let packet = lab.forge(Side::Client, 0x43 | bit << 5, &[1, 0, 0, 0]);
+            lab.deliver(Side::Server, packet);
+            let packet = lab.forge(Side::Client, 0x43 | bit << 5, &[1, 0, 0, 0]);
+            lab.deliver(Side::Server, packet);
+            let answers: Vec<Packet> = lab.drive(Side::Server);
+            bits.push(answers.last().expect("an ACK").bytes[0] >> 5 & 1 == bit);
+        }
+        // A server that does not spin is right by chance once in 65 536 seeds.
+        spinning += u32::from(!bits.contains(&false));
+    }
+    assert!((138..=158).contains(&spinning), "{spinning} of 160 spin");
 }
 
 #[test]

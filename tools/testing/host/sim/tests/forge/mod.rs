@@ -77,7 +77,10 @@ pub fn packet_to_client(bytes: Vec<u8>) -> Packet {
 
 impl Lab {
     pub fn new(seed: u64) -> Self {
-        let mut setup = Setup::default();
+        Self::with_setup(seed, Setup::default())
+    }
+
+    pub fn with_setup(seed: u64, mut setup: Setup) -> Self {
         // The applications do not read what they did not agree on.
         setup.plan.stalled = true;
         let mut server = setup.clone();
