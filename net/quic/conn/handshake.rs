@@ -54,6 +54,8 @@ pub(super) struct Handshake {
     pub is_confirmed: bool,
     /// The client acts on the server's preferred address.
     pub used_preferred: bool,
+    /// The server has followed its client to the preferred address.
+    pub followed_preferred: bool,
     /// HANDSHAKE_DONE.
     pub done: Once,
     /// NEW_TOKEN.
@@ -79,6 +81,7 @@ impl Handshake {
             has_peer_params: false,
             is_confirmed: false,
             used_preferred: false,
+            followed_preferred: false,
             done: Once::default(),
             new_token: Once::default(),
             early: Early::default(),

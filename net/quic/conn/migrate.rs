@@ -163,6 +163,8 @@ impl Connection {
         let evicted = self.paths.set_probe(addr, dcid, max_datagram);
         if let Some(path) = self.paths.get_mut(Slot::Probe) {
             path.on_received(bytes);
+            // RFC 9000 9.6.3 #5
+            path.challenge.start();
         }
         self.release_id(evicted.map(|path| path.dcid))?;
         Ok(Some(Slot::Probe))
@@ -197,17 +199,42 @@ impl Connection {
         if self.side == Side::Client {
             return Ok(());
         }
-        self.active_carrier = packet.carrier;
+        let local = self.paths.active().addr.local;
+        if let Some(path) = self.paths.get_mut(slot) {
+            // RFC 9000 9.6.2 #2
+            // RFC 9000 9.6.2 #3
+            if path.addr.local != local && !path.is_validated() {
+                path.peer_uses = true;
+                path.carrier = packet.carrier;
+                path.challenge.start();
+                return Ok(());
+            }
+        }
+        self.move_with_peer(cx, slot, packet.carrier)
+    }
+
+    /// The server uses the path of a slot from now on, as its client does. `carrier` is the own id
+    /// that the client sends to there.
+    fn move_with_peer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        slot: Slot,
+        carrier: Option<u64>,
+    ) -> Result<(), TransportError> {
+        self.active_carrier = carrier;
         cx.stats.migration_in = cx.stats.migration_in.wrapping_add(1);
         let before = self.active_path();
         let dropped = self.paths.promote(slot);
         let dropped = dropped.map(|path| path.dcid);
         self.release_id(dropped)?;
         self.on_active_changed(before);
-        // RFC 9000 9 #4
         let active = self.paths.active_mut();
-        active.peer_uses = true;
-        if !active.is_validated() {
+        self.handshake.followed_preferred |= active.addr.local != before.0.local;
+        // RFC 9000 9 #4
+        if active.is_validated() {
+            // RFC 9000 9.3 #5
+            self.handshake.new_token.request();
+        } else {
             active.challenge.start();
         }
         // RFC 9000 9.3.3 #1
@@ -216,6 +243,14 @@ impl Connection {
         }
         self.events.push(Event::Migrated { local: false });
         Ok(())
+    }
+
+    /// Whether a packet newer than all others came to the address that the server has left for its
+    /// preferred one.
+    // RFC 9000 9.6.2 #4
+    pub(super) fn is_left_behind(&self, addr: PathAddr, is_newest: bool) -> bool {
+        let is_elsewhere = addr.local != self.paths.active().addr.local;
+        self.handshake.followed_preferred && is_newest && is_elsewhere
     }
 
     /// The active path is another one: congestion control starts anew unless only the peer's port
@@ -258,15 +293,18 @@ impl Connection {
                 Verdict::Validated => {
                     path.set_validated();
                     cx.stats.path_validated = cx.stats.path_validated.wrapping_add(1);
-                    return self.on_path_validated(slot);
+                    return self.on_path_validated(cx, slot);
                 }
             }
         }
         Ok(())
     }
 
-    fn on_path_validated(&mut self, slot: Slot) -> Result<(), TransportError> {
-        let is_own = self.paths.get(slot).is_some_and(|path| path.is_own);
+    fn on_path_validated(&mut self, cx: &mut Cx<'_>, slot: Slot) -> Result<(), TransportError> {
+        let Some(path) = self.paths.get(slot) else {
+            return Ok(());
+        };
+        let (is_own, peer_uses, carrier) = (path.is_own, path.peer_uses, path.carrier);
         match slot {
             // The peer is where it seemed to be: nothing to go back to is needed any more.
             Slot::Active => {
@@ -279,6 +317,12 @@ impl Connection {
             }
             // RFC 9000 9.6.1 #3
             Slot::Probe if is_own => self.move_to_probe()?,
+            Slot::Probe if peer_uses => self.move_with_peer(cx, slot, carrier)?,
+            // Both are good, and the peer has chosen.
+            Slot::Previous if self.paths.active().is_validated() => {
+                let previous = self.paths.take(slot);
+                self.release_id(previous.map(|path| path.dcid))?;
+            }
             Slot::Probe | Slot::Previous => {}
         }
         Ok(())
@@ -372,6 +416,7 @@ impl Connection {
                     self.remote_ids.on_used(seq, remote)?;
                     if let Some(path) = self.paths.get_mut(slot) {
                         path.dcid = seq;
+                        path.spin.on_id_changed();
                     }
                     self.tell_retired();
                 }
@@ -411,4 +456,3 @@ impl Connection {
         self.config.max_udp_payload.min(peer)
     }
 }
-                        path.spin.on_id_changed();

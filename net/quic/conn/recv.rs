@@ -351,6 +351,15 @@ impl Connection {
             cx.stats.pkt_inv_num_drop = cx.stats.pkt_inv_num_drop.wrapping_add(1);
             return Ok(());
         }
+        let is_newest = self
+            .spaces
+            .acks(space)
+            .largest()
+            .is_none_or(|largest| arrived.pn > largest);
+        if self.is_left_behind(arrival.path, is_newest) {
+            cx.stats.pkt_rcv_drop = cx.stats.pkt_rcv_drop.wrapping_add(1);
+            return Ok(());
+        }
         self.on_authentic(cx, header)?;
         arrived.slot = arrival.slot;
         if arrived.slot.is_none() && arrived.level == Level::App {
@@ -364,11 +373,6 @@ impl Connection {
                 path.spin.on_received(self.side, arrived.pn, header.spin);
             }
         }
-        let is_newest = self
-            .spaces
-            .acks(space)
-            .largest()
-            .is_none_or(|largest| arrived.pn > largest);
         let digest = self.handle_frames(cx, arrived, datagram)?;
         if !self.state.is_open() {
             return Ok(());

@@ -60,6 +60,8 @@ pub struct Path {
     pub spin: Spin,
     /// A non-probing packet of the peer's arrived here: it moves as soon as the path is validated.
     pub peer_uses: bool,
+    /// Number of the own id that packet was sent to.
+    pub carrier: Option<u64>,
     /// This side chose the path, rather than the peer.
     pub is_own: bool,
     validated: bool,
@@ -77,9 +79,10 @@ impl Path {
             challenge: Challenge::default(),
             responses: Responses::default(),
             mtu: Mtu::new(max_datagram),
-            peer_uses: false,
-            is_own: false,
             spin: Spin::default(),
+            peer_uses: false,
+            carrier: None,
+            is_own: false,
             validated: false,
             received: 0,
             sent: 0,

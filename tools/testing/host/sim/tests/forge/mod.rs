@@ -155,6 +155,16 @@ impl Lab {
         self.with(Side::Server, |peer, now| peer.receive(now, &packet));
     }
 
+    /// Lets the server receive frames of its client at another address of its own.
+    pub fn inject_at(&mut self, dst: SocketAddr, payload: &[u8]) {
+        let bytes = self.forge(Side::Client, 0x43, payload);
+        let packet = Packet {
+            dst,
+            ..between(Side::Client, bytes)
+        };
+        self.with(Side::Server, |peer, now| peer.receive(now, &packet));
+    }
+
     /// Lets the client receive frames of the server from another address.
     pub fn inject_to_client_from(&mut self, src: SocketAddr, payload: &[u8]) {
         let bytes = self.forge(Side::Server, 0x43, payload);
@@ -174,6 +184,10 @@ impl Lab {
         self.pair.world.now = self.pair.world.now.max(next);
         self.with(side, |peer, now| peer.timeout(now));
         true
+    }
+
+    pub fn now(&self) -> Instant {
+        self.pair.world.now
     }
 
     /// What the endpoint has to send.
