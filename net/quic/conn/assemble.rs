@@ -95,11 +95,21 @@ impl Connection {
     pub(super) fn levels_to_send(&self, now: Instant, data: bool) -> [bool; 4] {
         LEVELS.map(|level| {
             let space = level.space();
-            self.spaces.has_send_keys(level)
+            self.may_send(level)
                 && (self.spaces.probes(space) > 0
                     || (level != Level::Early && self.spaces.acks(space).is_due(now))
                     || (data && self.has_data(level)))
         })
+    }
+
+    /// Whether packets of the level may be sent. Early data keeps to what is remembered of the
+    /// server: once its new parameters are known, streams are within limits that are no longer
+    /// those, and wait for the 1-RTT keys, which come with the same flight of the server.
+    // RFC 9000 7.4.1 #10
+    // RFC 9000 7.4.1 #11
+    fn may_send(&self, level: Level) -> bool {
+        let is_early = level == Level::Early;
+        self.spaces.has_send_keys(level) && !(is_early && self.handshake.has_peer_params)
     }
 
     /// Whether the level has frames other than ACK to send.
@@ -155,6 +165,7 @@ impl Connection {
                 return None;
             }
         };
+        let spin = self.next_spin(cx, level, room.slot);
         let path = self.paths.get(room.slot)?;
         let epoch = path.epoch;
         let dcid = self.remote_ids.get(path.dcid)?;
@@ -165,7 +176,6 @@ impl Connection {
             version: self.version,
             dcid: &dcid,
             scid: &scid,
-        let spin = self.next_spin(cx, level, room.slot);
             token: self.handshake.token.as_slice(),
             pn,
             largest_acked: self.recovery.largest_acked(space),
@@ -189,6 +199,13 @@ impl Connection {
         self.peer.grease_quic_bit && self.handshake.has_peer_params && cx.rng.u64() & 1 == 1
     }
 
+    /// The spin bit of the next packet on a path; there is none in a long header.
+    pub(super) fn next_spin(&mut self, cx: &mut Cx<'_>, level: Level, slot: Slot) -> bool {
+        let allowed = self.config.spin;
+        let path = self.paths.get_mut(slot).filter(|_| level == Level::App);
+        path.is_some_and(|path| path.spin.next(allowed, cx.rng))
+    }
+
     fn write_frames(
         &mut self,
         cx: &mut Cx<'_>,
@@ -199,13 +216,6 @@ impl Connection {
         match room.purpose {
             Purpose::Path { full_size } => {
                 self.write_path_frames(cx, builder, room.slot, full_size);
-    /// The spin bit of the next packet on a path; there is none in a long header.
-    pub(super) fn next_spin(&mut self, cx: &mut Cx<'_>, level: Level, slot: Slot) -> bool {
-        let allowed = self.config.spin;
-        let path = self.paths.get_mut(slot).filter(|_| level == Level::App);
-        path.is_some_and(|path| path.spin.next(allowed, cx.rng))
-    }
-
             }
             Purpose::Probe(size) => {
                 let token = Token::MtuProbe { size };

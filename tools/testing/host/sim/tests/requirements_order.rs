@@ -6,6 +6,7 @@
 mod forge;
 
 use quic_core::common::{
+    Dir,
     Level,
     Side, //
 };
@@ -96,11 +97,11 @@ fn nobody_goes_back_to_initial_packets() {
 #[test]
 fn early_packets_end_where_one_rtt_packets_begin() {
     // RFC 9000 17.2.3 #3 test, RFC 9001 5.6 #5 test, RFC 9001 5.6 #8 test,
-    // RFC 9001 4.9.3 #1 test
+    // RFC 9001 4.9.3 #1 test, RFC 9001 4.9 #2 test
     let mut client = Setup::default();
     client.shape.early = true;
     client.plan.early = true;
-    client.plan.streams = vec![(quic_core::common::Dir::Bidi, 5_000)];
+    client.plan.streams = vec![(Dir::Bidi, 5_000)];
     client.remembered = Some(quic_sim::node::params());
     let mut server = Setup::default();
     server.shape.early = true;
@@ -218,4 +219,52 @@ fn a_closing_server_says_nothing_to_addresses_it_has_not_validated() {
         sent += there.map(|packet| packet.bytes.len()).sum::<usize>();
     }
     assert!(sent <= 3 * 20 * 33, "{sent} bytes");
+}
+
+#[test]
+fn early_packets_end_when_the_servers_new_limits_are_known() {
+    // RFC 9000 7.4.1 #10 test, RFC 9000 7.4.1 #11 test
+    let mut setup = Setup::default();
+    setup.shape.early = true;
+    setup.plan.early = true;
+    setup.plan.streams = vec![(Dir::Bidi, 400_000)];
+    let mut remembered = quic_sim::node::params();
+    remembered.initial_max_data = 4_000;
+    setup.remembered = Some(remembered);
+    let mut theirs = Setup::default();
+    theirs.shape.early = true;
+    theirs.shape.accept_early = true;
+    // So long that the flight needs several round trips behind its EncryptedExtensions.
+    theirs.shape.certificate = 60_000;
+    let (_, start) = forge::fresh_client(1);
+    let (local, remote) = (forge::addr(Side::Client), forge::addr(Side::Server));
+    let mut client = Client::new(start, 1, local, remote, &setup).expect("a client");
+    let mut server = forge::fresh_server(theirs);
+    let (mut early, mut between) = (0, 0);
+    let mut now = start;
+    for _ in 0..400 {
+        let is_known = !client.peer.peer_params.is_empty();
+        for (_, packet) in client.drive(now) {
+            let levels = levels(&packet.bytes);
+            let count = levels.iter().filter(|level| **level == Level::Early).count();
+            assert!(!is_known || count == 0, "{levels:?}");
+            early += count;
+            between += usize::from(is_known && !levels.contains(&Level::App));
+            server.receive(now, packet);
+        }
+        for (_, packet) in server.drive(now) {
+            client.receive(now, packet);
+        }
+        let next = [client.next_timeout(), server.next_timeout()];
+        now = next.into_iter().flatten().min().expect("a deadline").max(now);
+        client.timeout(now);
+        server.timeout(now);
+        if client.peer.connection.is_confirmed() && client.peer.app.is_sent() {
+            break;
+        }
+    }
+    // There were early packets, there was a time with limits of the server's and without 1-RTT
+    // keys, and what did not fit the remembered limits arrived later.
+    assert!(early > 0 && between > 0, "{early} {between}");
+    assert!(server.peers[0].app.bytes() > 4_000);
 }
