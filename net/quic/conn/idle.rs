@@ -74,6 +74,14 @@ impl Idle {
         Some(self.since.saturating_add(timeout))
     }
 
+    /// When a side that is blocked by flow control says so again, which keeps the connection open:
+    /// as often as leaves room for the frame to be lost. A connection that is never given up needs
+    /// no sign of life.
+    pub fn blocked_deadline(&self, three_pto: Duration) -> Option<Instant> {
+        let interval = self.timeout?.max(three_pto).as_nanos() >> 2;
+        Some(self.active.saturating_add(Duration::from_nanos(interval)))
+    }
+
     /// When a PING keeps the connection alive.
     pub fn keep_alive_deadline(&self) -> Option<Instant> {
         Some(self.active.saturating_add(self.keep_alive?))
@@ -109,6 +117,17 @@ mod tests {
             idle.negotiate(ms(own), ms(peer));
             assert_eq!(idle.deadline(ms(300)), expected.map(at));
         }
+    }
+
+    // RFC 9000 4.1 #5 test
+    #[test]
+    fn a_blocked_side_speaks_four_times_before_it_would_be_given_up() {
+        let mut idle = Idle::new(at(0), ms(1000), None);
+        assert_eq!(idle.blocked_deadline(ms(10)), Some(at(250)));
+        idle.on_sent(at(250));
+        assert_eq!(idle.blocked_deadline(ms(10)), Some(at(500)));
+        idle.negotiate(ms(0), ms(0));
+        assert_eq!(idle.blocked_deadline(ms(10)), None);
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl Connection {
             self.ack_deadline(),
             self.idle.deadline(self.three_pto()),
             self.keep_alive_deadline(),
+            self.blocked_deadline(),
             self.spaces.one_rtt.deadline(),
             self.early_until,
             self.mtu_deadline(),
@@ -84,6 +85,9 @@ impl Connection {
         }
         if is_due(self.keep_alive_deadline(), cx.now) {
             self.spaces.data.probes = self.spaces.data.probes.max(1);
+        }
+        if is_due(self.blocked_deadline(), cx.now) {
+            self.streams.resignal_blocked();
         }
         self.spaces.one_rtt.on_timeout(cx.now);
         if is_due(self.early_until, cx.now) {
@@ -190,6 +194,19 @@ impl Connection {
             return None;
         }
         self.idle.keep_alive_deadline()
+    }
+
+    /// When a sender that flow control has stopped says so again: only while nothing else is under
+    /// way.
+    // RFC 9000 4.1 #5
+    fn blocked_deadline(&self) -> Option<Instant> {
+        let is_quiet = self.state == State::Established
+            && self.streams.may_be_blocked()
+            && !self.streams.has_pending()
+            && !self.recovery.has_eliciting(Space::Data);
+        is_quiet
+            .then(|| self.idle.blocked_deadline(self.three_pto()))
+            .flatten()
     }
 
     fn mtu_deadline(&self) -> Option<Instant> {

@@ -145,6 +145,7 @@ fn being_blocked_is_told_once_for_each_limit() {
     client.streams.resignal_blocked();
     let packet = client.transmit().unwrap();
     assert_eq!(packet.frames(), [Frame::DataBlocked { limit: 4000 }]);
+    assert!(client.streams.may_be_blocked());
     // With new limits the old signals are not sent again, but new ones are.
     let raised = [
         Frame::MaxData { max: 4001 },

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A sender that flow control has stopped, and its peer that does not read.
+
+use quic_core::common::{
+    Dir,
+    Duration, //
+};
+use quic_core::conn::State;
+use quic_sim::net::{
+    Link,
+    Way, //
+};
+use quic_sim::node::{
+    params,
+    Setup, //
+};
+use quic_sim::pair::Pair;
+
+/// A client that has more to send than its server, which reads nothing, has credit for.
+fn stopped(idle: u64, connection_limit: u64, stream_limit: u64) -> Pair {
+    let mut client = Setup::default();
+    client.plan.streams = vec![(Dir::Uni, 200_000)];
+    client.params.max_idle_timeout = Duration::from_millis(idle);
+    let mut server = Setup::default();
+    server.plan.stalled = true;
+    server.params = params();
+    server.params.max_idle_timeout = Duration::from_millis(idle);
+    server.params.initial_max_data = connection_limit;
+    server.params.initial_max_stream_data_uni = stream_limit;
+    let mut pair = Pair::new(1, Link::lossy(10, 0), &client, server);
+    assert!(pair.connect(10));
+    pair.wait(Duration::from_secs(1));
+    pair
+}
+
+#[test]
+fn a_blocked_sender_keeps_the_connection_open_and_says_why() {
+    // RFC 9000 4.1 #5 test
+    for (connection, stream) in [(20_000, 100_000), (100_000, 20_000)] {
+        let mut pair = stopped(2_000, connection, stream);
+        let before = pair.world.net.counts(Way::Up).sent;
+        pair.wait(Duration::from_secs(60));
+        let sent = pair.world.net.counts(Way::Up).sent - before;
+        // Four in each time-out, and the acknowledgements of what little the server has to say.
+        assert!((100..=300).contains(&sent), "{sent} packets");
+        assert_eq!(pair.client.borrow().peer.state(), State::Established);
+        assert_eq!(pair.server.borrow().peers[0].state(), State::Established);
+        // Once the application reads, everything arrives.
+        pair.server.borrow_mut().peers[0].app.plan.stalled = false;
+        assert!(pair.transfer(60, 1, 0), "{}", pair.describe());
+        // With nothing left to say the connection is given up as any other.
+        pair.wait(Duration::from_secs(5));
+        assert_eq!(pair.client.borrow().peer.state(), State::Closed);
+    }
+}
+
+#[test]
+fn a_peer_that_is_gone_is_given_up_although_there_is_more_to_send() {
+    // RFC 9000 4.1 #5 test
+    let mut pair = stopped(2_000, 20_000, 100_000);
+    pair.world.net.link(Way::Up).blackhole = true;
+    pair.wait(Duration::from_secs(6));
+    assert_eq!(pair.client.borrow().peer.state(), State::Closed);
+}
+
+#[test]
+fn a_connection_without_a_time_limit_needs_no_sign_of_life() {
+    let mut pair = stopped(0, 20_000, 100_000);
+    let before = pair.world.net.counts(Way::Up).sent;
+    pair.wait(Duration::from_secs(600));
+    assert_eq!(pair.world.net.counts(Way::Up).sent, before);
+    assert_eq!(pair.client.borrow().peer.state(), State::Established);
+}
