@@ -31,8 +31,9 @@ impl Connection {
         ack: &AckFrame<'_>,
     ) -> Result<(), TransportError> {
         let space = packet.level.space();
+        let at = (cx.now, packet.received);
         let (recovery, mut owners) = self.split();
-        let summary = recovery.on_ack(cx.now, space, ack, &mut |fate, space, pn, packet| {
+        let summary = recovery.on_ack(at, space, ack, &mut |fate, space, pn, packet| {
             owners.on_fate(fate, space, pn, packet);
         })?;
         let outcome = owners.outcome;

@@ -53,7 +53,8 @@ pub struct AckSummary {
 }
 
 impl Recovery {
-    /// An ACK frame of `space` arrived at `now`.
+    /// An ACK frame of `space` is processed at `now`; it arrived at `received`, which is earlier if
+    /// its packet had to wait for keys.
     ///
     /// # Errors
     ///
@@ -61,7 +62,7 @@ impl Recovery {
     /// the last one or one left out to catch this. Nothing was changed then.
     pub fn on_ack(
         &mut self,
-        now: Instant,
+        (now, received): (Instant, Instant),
         space: Space,
         frame: &AckFrame<'_>,
         sink: Sink<'_>,
@@ -80,7 +81,7 @@ impl Recovery {
         if tally.acked == 0 {
             return Ok(tally.summary());
         }
-        let sample = self.sample_rtt(now, space, frame, &tally);
+        let sample = self.sample_rtt(now, received, space, frame, &tally);
         let mut summary = tally.summary();
         self.process_ecn(now, space, frame, is_newest, &tally, &mut summary);
         let losses = self.detect_lost(space, now, sink);
@@ -184,6 +185,7 @@ impl Recovery {
     fn sample_rtt(
         &mut self,
         now: Instant,
+        received: Instant,
         space: Space,
         frame: &AckFrame<'_>,
         tally: &Tally,
@@ -194,7 +196,8 @@ impl Recovery {
         if !tally.eliciting || !newest.is_active {
             return None;
         }
-        let latest = now.since(newest.time);
+        // RFC 9002 5.3 #7
+        let latest = received.since(newest.time);
         let delay = self.ack_delay(space, frame.delay);
         self.rtt.update(now, latest, delay);
         Some(latest)

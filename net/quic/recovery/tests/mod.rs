@@ -69,6 +69,8 @@ pub(super) struct Bed {
     pub(super) fates: std::vec::Vec<(Fate, Space, u64)>,
     pub(super) cx: TimerContext,
     pub(super) delay: u64,
+    /// How long ACK frames have waited for keys.
+    pub(super) held: Duration,
     pub(super) counts: Option<EcnCounts>,
     rng: Lcg,
 }
@@ -98,6 +100,7 @@ impl Bed {
                 is_amplification_limited: false,
             },
             delay: 0,
+            held: Duration::ZERO,
             counts: None,
             rng: Lcg(7),
         }
@@ -166,8 +169,9 @@ impl Bed {
         };
         assert_eq!(frame.range_count(), set.len() as u64);
         let fates = &mut self.fates;
+        let at = (self.now, self.now.saturating_sub(self.held));
         self.recovery
-            .on_ack(self.now, space, &frame, &mut |fate, space, pn, packet| {
+            .on_ack(at, space, &frame, &mut |fate, space, pn, packet| {
                 assert!(packet.tokens.iter().eq([&Token::Ping]));
                 fates.push((fate, space, pn));
             })

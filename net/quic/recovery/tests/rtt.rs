@@ -108,6 +108,18 @@ fn the_ack_delay_is_limited_only_after_confirmation() {
     }
 }
 
+// RFC 9002 5.3 #7 test
+#[test]
+fn the_time_that_an_acknowledgement_waits_for_keys_is_no_part_of_the_round_trip() {
+    let mut bed = Bed::new(config(Side::Client));
+    let pn = bed.send(Space::Handshake);
+    bed.advance(ms(90));
+    bed.held = ms(50);
+    bed.ack(Space::Handshake, &[pn..=pn]).unwrap();
+    assert_eq!(bed.recovery.rtt().latest(), ms(40));
+    assert_eq!(bed.recovery.rtt().smoothed(), ms(40));
+}
+
 #[test]
 fn extreme_values_do_not_overflow() {
     let mut rtt = Rtt::new(Duration::MAX);

@@ -147,7 +147,7 @@ impl Net {
                 let result =
                     sender
                         .recovery
-                        .on_ack(self.now, Space::Data, &frame, &mut |_, _, _, _| {});
+                        .on_ack((self.now, self.now), Space::Data, &frame, &mut |_, _, _, _| {});
                 if let Err(error) = result {
                     sender.violation = Some(error);
                 }

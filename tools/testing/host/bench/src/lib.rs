@@ -121,8 +121,9 @@ impl Flight {
         let Ok(Frame::Ack(frame)) = Frame::parse(&mut Reader::new(bytes)) else {
             panic!("not an ACK frame");
         };
+        let at = (self.now, self.now);
         self.recovery
-            .on_ack(self.now, Space::Data, &frame, &mut |_, _, _, _| {})
+            .on_ack(at, Space::Data, &frame, &mut |_, _, _, _| {})
             .expect("only what was sent is acknowledged")
     }
 }
