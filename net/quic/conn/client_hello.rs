@@ -22,6 +22,9 @@ const MESSAGE_HEADER: usize = 4;
 /// The longest ClientHello looked at. Post-quantum key shares make them 1.5 to 2 KiB.
 pub const MAX_LEN: usize = 16384;
 
+/// Where the length of legacy_session_id is: behind the header, legacy_version and random.
+const SESSION_ID: usize = MESSAGE_HEADER + 2 + 32;
+
 /// TLS extension numbers (RFC 6066 3, RFC 7301 3.1).
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
@@ -86,6 +89,13 @@ impl<'a> ClientHello<'a> {
     /// Whether the client asks for TLS's compatibility mode, which QUIC forbids.
     pub fn has_session_id(&self) -> bool {
         self.has_session_id
+    }
+
+    /// Whether `bytes`, the start of the CRYPTO stream, are a ClientHello that asks for TLS's
+    /// compatibility mode. One that is cut before it says so is left to the TLS library.
+    pub fn is_compatibility_mode(bytes: &[u8]) -> bool {
+        let is_hello = bytes.first() == Some(&CLIENT_HELLO);
+        is_hello && bytes.get(SESSION_ID).is_some_and(|len| *len != 0)
     }
 
     /// RFC 8446 4.1.2 without the message header.
@@ -189,6 +199,20 @@ mod tests {
         assert_eq!(alpns, [b"h3".as_slice(), b"h3-29"]);
         assert_eq!(hello.server_name(), Some(b"example.org".as_slice()));
         assert!(!hello.has_session_id());
+    }
+
+    // RFC 9001 8.4 #2 test
+    #[test]
+    fn a_session_id_is_seen_as_soon_as_its_length_is_there() {
+        assert!(!ClientHello::is_compatibility_mode(&sample()));
+        let bytes = hello(32, &[]);
+        for len in 0..bytes.len() {
+            let is_there = len > 4 + 2 + 32;
+            assert_eq!(ClientHello::is_compatibility_mode(&bytes[..len]), is_there);
+        }
+        // Another message, or bytes that are no TLS, are no concern of this.
+        let other = [&[2], &bytes[1..]].concat();
+        assert!(!ClientHello::is_compatibility_mode(&other));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 use super::{
+    client_hello::ClientHello,
     handshake::Early,
     Connection,
     State, //
@@ -310,6 +311,14 @@ impl Connection {
         datagram: &Datagram,
         frame: &CryptoFrame<'_>,
     ) -> Result<(), TransportError> {
+        // RFC 9001 8.4 #2
+        if packet.level == Level::Initial
+            && self.side == Side::Server
+            && frame.offset == 0
+            && ClientHello::is_compatibility_mode(frame.data)
+        {
+            return Err(TransportError::protocol_violation("TLS compatibility mode"));
+        }
         let is_over = self.is_level_over(packet.level);
         let stream = self.spaces.crypto_mut(packet.level.space());
         if !stream.on_frame(frame, datagram, packet.payload.start)? {

@@ -18,6 +18,9 @@ const NEW_SESSION_TICKET: u8 = 4;
 const ENCRYPTED_EXTENSIONS: u8 = 8;
 const FINISHED: u8 = 20;
 
+/// Where the length of legacy_session_id is in the body of a ClientHello.
+const SESSION_ID: usize = 34;
+
 /// What the script asks of its connection, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -241,6 +244,11 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
 /// A message whose body is padding, then the transport parameters, then their length.
 fn with_params(kind: u8, padding: usize, params: &[u8]) -> Vec<u8> {
     let mut body = vec![0xaa; padding];
+    if kind == CLIENT_HELLO {
+        // Version, random, and a legacy_session_id of no length: no compatibility mode.
+        body.resize(padding.max(SESSION_ID + 1), 0xaa);
+        body[SESSION_ID] = 0;
+    }
     body.extend_from_slice(params);
     body.extend_from_slice(&(params.len() as u16).to_be_bytes());
     message(kind, &body)
