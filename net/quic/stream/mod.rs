@@ -37,6 +37,7 @@ mod early;
 mod flow;
 mod input;
 mod limits;
+mod list;
 mod lookup;
 mod outcome;
 mod piece;
@@ -80,12 +81,12 @@ use limits::{
     Granted,
     Opened, //
 };
-use schedule::Schedule;
-use table::{
+use list::{
     List,
-    Table,
     Which, //
 };
+use schedule::Schedule;
+use table::Table;
 
 /// A window may grow to this many times its first size unless the owner sets another bound:
 /// 16 MiB for a connection with default parameters, enough for 1 Gbit/s at 100 ms.

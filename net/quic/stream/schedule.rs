@@ -9,10 +9,12 @@
 
 #![forbid(unsafe_code)]
 
-use super::table::{
-    List,
-    Table,
-    Which, //
+use super::{
+    list::{
+        List,
+        Which, //
+    },
+    table::Table, //
 };
 use crate::common::id::StreamId;
 
