@@ -118,11 +118,15 @@ impl Connection {
         }
     }
 
-    /// A probe takes along what waits in the other spaces of the handshake.
+    /// A probe takes along what waits in the other spaces. Without application data a client whose
+    /// address changed before it has heard that the handshake is confirmed would be unreachable:
+    /// the server takes nothing else from it any more.
     // RFC 9002 6.2.4 #4
     fn probe_other_spaces(&mut self, space: Space) {
-        for other in [Space::Initial, Space::Handshake] {
-            if other != space && self.recovery.has_eliciting(other) {
+        let has_app_keys = self.spaces.has_send_keys(Level::App);
+        for other in Space::ALL {
+            let may_probe = other != Space::Data || has_app_keys;
+            if other != space && may_probe && self.recovery.has_eliciting(other) {
                 self.prepare_probe(other, 1);
             }
         }
