@@ -108,9 +108,9 @@ impl Owners<'_> {
                         frequency.on_lost(seq);
                     }
                 }
+                Token::PathResponse => self.paths.on_response_known(),
                 // Challenges are repeated by their own timer with new data, responses never.
                 Token::PathChallenge
-                | Token::PathResponse
                 | Token::Ping
                 | Token::Datagram
                 | Token::Close
@@ -136,9 +136,9 @@ impl Owners<'_> {
                     frequency.on_acked(seq);
                 }
             }
+            Token::PathResponse => self.paths.on_response_known(),
             Token::MtuProbe { .. }
             | Token::PathChallenge
-            | Token::PathResponse
             | Token::Ping
             | Token::Datagram
             | Token::Close => {}

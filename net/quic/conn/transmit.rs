@@ -124,10 +124,10 @@ impl Connection {
 
     /// A datagram for the sake of a path: challenges and answers to them.
     fn transmit_path(&mut self, cx: &mut Cx<'_>, buf: &mut [u8], slot: Slot) -> Option<Transmit> {
-        let path = self.paths.get(slot).filter(|path| path.has_pending())?;
-        if !self.spaces.has_send_keys(Level::App) {
+        if !self.paths.has_pending(slot) || !self.spaces.has_send_keys(Level::App) {
             return None;
         }
+        let path = self.paths.get(slot)?;
         // RFC 9000 8.2.1 #5
         // RFC 9000 8.2.2 #6
         let budget = path.budget();

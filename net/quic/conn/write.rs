@@ -197,16 +197,16 @@ impl Connection {
         full_size: bool,
     ) {
         let times = self.challenge_times();
-        let Some(path) = self.paths.get_mut(slot) else {
-            return;
-        };
-        while let Some(data) = path.responses.front() {
+        while let Some(data) = self.paths.next_response(slot) {
             let frame = Frame::PathResponse { data };
             if !builder.write_frame(&frame, Some(Token::PathResponse)) {
                 return;
             }
-            path.responses.pop();
+            self.paths.on_response_sent(slot);
         }
+        let Some(path) = self.paths.get_mut(slot) else {
+            return;
+        };
         // RFC 9000 8.2.1 #2
         if path.challenge.is_pending() {
             let data = path.challenge.data(cx.rng);

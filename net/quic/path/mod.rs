@@ -133,11 +133,6 @@ impl Path {
     pub fn bytes(&self) -> (u64, u64) {
         (self.received, self.sent)
     }
-
-    /// Whether something has to be sent on this path for the path's own sake.
-    pub fn has_pending(&self) -> bool {
-        self.challenge.is_pending() || !self.responses.is_empty()
-    }
 }
 
 /// Below this a datagram may be unable to carry any frame: a long header with the longest ids, a
@@ -167,7 +162,14 @@ pub struct Paths {
     probe: Option<Path>,
     previous: Option<Path>,
     next_epoch: u32,
+    /// PATH_RESPONSE frames of which nothing is known yet, at most [`MAX_RESPONSES`].
+    unknown_responses: u32,
 }
+
+/// PATH_RESPONSE frames that may be in flight. They go out at once, whatever the congestion window
+/// says, and what is in flight is remembered: without a bound, a peer that challenges and
+/// acknowledges nothing fills the memory. An honest peer asks once in a probe time-out.
+const MAX_RESPONSES: u32 = 64;
 
 impl Paths {
     /// Starts with one path.
@@ -177,7 +179,38 @@ impl Paths {
             probe: None,
             previous: None,
             next_epoch: 1,
+            unknown_responses: 0,
         }
+    }
+
+    /// The PATH_RESPONSE to send next on the path of a slot, if one is owed and may be sent now.
+    /// While too many are in flight the newest few of the path wait.
+    // RFC 9000 8.2.2 #2
+    // RFC 9000 21.9 #1
+    pub fn next_response(&self, slot: Slot) -> Option<[u8; 8]> {
+        let path = self.get(slot)?;
+        let may_send = self.unknown_responses < MAX_RESPONSES;
+        path.responses.front().filter(|_| may_send)
+    }
+
+    /// The answer that [`Self::next_response`] gave was sent.
+    pub fn on_response_sent(&mut self, slot: Slot) {
+        self.unknown_responses = self.unknown_responses.saturating_add(1);
+        if let Some(path) = self.get_mut(slot) {
+            path.responses.pop();
+        }
+    }
+
+    /// A PATH_RESPONSE has arrived or was lost.
+    pub fn on_response_known(&mut self) {
+        self.unknown_responses = self.unknown_responses.saturating_sub(1);
+    }
+
+    /// Whether something has to be sent, and may be sent, on the path of this slot for the path's
+    /// own sake.
+    pub fn has_pending(&self, slot: Slot) -> bool {
+        let is_challenging = |path: &Path| path.challenge.is_pending();
+        self.get(slot).is_some_and(is_challenging) || self.next_response(slot).is_some()
     }
 
     /// The path in use.
