@@ -37,8 +37,8 @@ impl Connection {
     /// Moves this side to another local address, once the new path is validated.
     ///
     /// Fails with `NotConnected` before the handshake is confirmed, `Invalid` for the present
-    /// address, another family, or a peer that forbids it, `Busy` while a path is being tried or
-    /// the peer has given no unused connection id.
+    /// address, another family, or a peer that forbids it, `Busy` while a path is being tried,
+    /// the peer's address is not validated, or the peer has given no unused connection id.
     pub fn migrate(&mut self, _cx: &mut Cx<'_>, local: SocketAddr) -> Result<(), Error> {
         // RFC 9000 9 #1
         if self.state != State::Established || !self.handshake.is_confirmed {
@@ -54,6 +54,10 @@ impl Connection {
         // RFC 9000 9.5 #5
         if self.remote_ids.is_zero_length() {
             return Err(Error::Invalid);
+        }
+        // RFC 9000 8 #1: where the peer only seems to be, it is not probed from another address.
+        if !self.paths.active().is_validated() {
+            return Err(Error::Busy);
         }
         let addr = PathAddr {
             local,
