@@ -45,6 +45,10 @@ use crate::{
 /// Length of the client's first Destination Connection ID; RFC 9000 7.2 asks for at least 8.
 pub(super) const FIRST_DCID: usize = 8;
 
+/// Longest token of a Retry. It stands in every Initial packet, which has 1200 bytes: with a longer
+/// one nothing could be sent any more. Servers use some hundred bytes.
+const MAX_RETRY_TOKEN: usize = 1000;
+
 impl Connection {
     /// A Version Negotiation packet at a client that has heard nothing yet. Returns whether it was
     /// meant for us.
@@ -97,7 +101,8 @@ impl Connection {
         let is_second = self.handshake.retry_scid.is_some();
         let original = self.handshake.original_dcid;
         let is_misplaced = packet.version != self.version || packet.scid == original;
-        if !is_ours || is_second || is_misplaced {
+        let is_too_long = packet.token.len() > MAX_RETRY_TOKEN;
+        if !is_ours || is_second || is_misplaced || is_too_long {
             return false;
         }
         // RFC 9000 17.2.5.2 #3
