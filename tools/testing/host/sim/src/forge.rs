@@ -21,7 +21,8 @@ pub struct Forger {
     sender: Side,
     dcid: ConnectionId,
     scid: ConnectionId,
-    next: u64,
+    /// Number of the next packet.
+    pub next: u64,
     /// Bits to flip in the first byte before protection.
     pub flip: u8,
 }

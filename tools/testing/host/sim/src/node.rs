@@ -30,7 +30,8 @@ use quic_core::conn::{
     CidOp,
     Config,
     Connection,
-    PathAddr, //
+    PathAddr,
+    State, //
 };
 use quic_core::packet::stateless;
 use quic_core::packet::token::{
@@ -53,6 +54,7 @@ use crate::tls::{
     Script,
     Shape, //
 };
+use crate::watch::Watch;
 use crate::world::Node;
 
 /// Length of the connection ids of the core.
@@ -206,6 +208,7 @@ pub struct Server {
     ids: HashMap<Vec<u8>, usize>,
     rng: SeedRng,
     answers: VecDeque<Packet>,
+    watch: Watch,
 }
 
 impl Server {
@@ -220,12 +223,21 @@ impl Server {
             ids: HashMap::new(),
             rng: SeedRng::new(seed, 2),
             answers: VecDeque::new(),
+            watch: Watch::default(),
         }
     }
 
     /// Gives the server another address.
     pub fn add_addr(&mut self, addr: SocketAddr) {
         self.addrs.push(addr);
+    }
+
+    /// Applications, also of connections to come, take any bytes.
+    pub fn trust_nothing(&mut self) {
+        self.setup.plan.unchecked = true;
+        for peer in &mut self.peers {
+            peer.app.plan.unchecked = true;
+        }
     }
 
     /// Forgets all connections, as a restart does.
@@ -375,6 +387,8 @@ impl Node for Server {
     }
 
     fn receive(&mut self, now: Instant, packet: Packet) {
+        let is_connected = self.peers.iter().any(|p| p.state() == State::Established);
+        self.watch.on_received(&packet, CID, is_connected);
         let dcid = quic_core::packet::Packet::destination(&packet.bytes, CID);
         let known = dcid.and_then(|dcid| self.ids.get(dcid)).copied();
         match known {
@@ -399,6 +413,9 @@ impl Node for Server {
         let ids = &mut self.ids;
         for (index, peer) in self.peers.iter_mut().enumerate() {
             packets.extend(peer.drive(now, &mut |op| apply(ids, index, op)));
+        }
+        for (_, packet) in &packets {
+            self.watch.on_sent(packet);
         }
         packets
     }

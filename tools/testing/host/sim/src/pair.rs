@@ -11,7 +11,8 @@ use std::{
         resume_unwind,
         AssertUnwindSafe, //
     },
-    rc::Rc, //
+    rc::Rc,
+    thread, //
 };
 
 use quic_core::common::time::Duration;
@@ -128,19 +129,35 @@ impl Pair {
     }
 }
 
-/// Runs a scenario for many seeds, or for the one in `SIM_SEED`. A seed that fails is printed, so
-/// that it can be run alone.
+/// Runs a scenario for `count` seeds, for as many as `SIM_SEEDS` says, or for the one in `SIM_SEED`.
+/// For a seed that fails the command is printed that runs it alone.
 pub fn seeds(count: u64, scenario: impl Fn(u64)) {
-    let only = env::var("SIM_SEED").ok().and_then(|seed| seed.parse().ok());
-    let range = match only {
-        Some(seed) => seed..seed + 1,
-        None => 0..count,
+    let number = |name| env::var(name).ok().and_then(|value| value.parse().ok());
+    let range = match (number("SIM_SEED"), number("SIM_SEEDS")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, wanted) => 0..wanted.unwrap_or(count),
     };
     for seed in range {
         let result = catch_unwind(AssertUnwindSafe(|| scenario(seed)));
         if let Err(panic) = result {
-            eprintln!("the scenario fails with SIM_SEED={seed}");
+            eprintln!("\nseed {seed} fails; in tools/testing/host, run:");
+            eprintln!("    SIM_SEED={seed} {}", command());
             resume_unwind(panic);
         }
     }
+}
+
+/// The command that runs the present test alone.
+fn command() -> String {
+    let package = env::var("CARGO_PKG_NAME").unwrap_or_default();
+    let program = env::current_exe().unwrap_or_default();
+    let program = program.file_stem().unwrap_or_default().to_string_lossy();
+    // Cargo adds a hash to the program's name.
+    let (target, _) = program.rsplit_once('-').unwrap_or((&program, ""));
+    let thread = thread::current();
+    let test = thread.name().filter(|name| *name != "main");
+    format!(
+        "cargo test --release -p {package} --test {target} -- {} --exact",
+        test.unwrap_or_default()
+    )
 }

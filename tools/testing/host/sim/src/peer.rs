@@ -40,6 +40,10 @@ const BUFFER: usize = 65536;
 /// Datagrams taken at once.
 const MAX_SEGMENTS: usize = 16;
 
+/// Datagrams that a connection may want to send at one moment; one that never has enough is found
+/// out.
+const MAX_DATAGRAMS: usize = 100_000;
+
 /// A connection at work.
 pub struct Peer {
     /// The connection.
@@ -55,8 +59,11 @@ pub struct Peer {
     pub peer_params: Vec<u8>,
     /// Connection ids issued by this side.
     pub ids: Vec<(u64, ConnectionId)>,
+    /// The most memory that was held for sending and for receiving, in bytes.
+    pub peak: (usize, usize),
     rng: SeedRng,
-    segments: usize,
+    /// Datagrams taken at once.
+    pub segments: usize,
 }
 
 impl Peer {
@@ -76,6 +83,7 @@ impl Peer {
             stats: Stats::default(),
             peer_params: Vec::new(),
             ids: Vec::new(),
+            peak: (0, 0),
             rng,
             segments: MAX_SEGMENTS,
         };
@@ -138,6 +146,9 @@ impl Peer {
         while let Some(event) = self.connection.events().pop() {
             self.events.push(event);
         }
+        let connection = &self.connection;
+        self.peak.0 = self.peak.0.max(connection.send_truesize());
+        self.peak.1 = self.peak.1.max(connection.recv_truesize());
         let mut packets = Vec::new();
         loop {
             while let Some(op) = self.poll_op() {
@@ -251,6 +262,10 @@ impl Peer {
                 };
                 packets.push((departure, packet));
             }
+            assert!(
+                packets.len() < MAX_DATAGRAMS,
+                "the connection sends for ever"
+            );
         }
     }
 
