@@ -1,16 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The allocation-failure sweep: in a whole scenario, the n-th allocation fails, for every n.
+//! The allocation-failure sweep: in every kind of scenario, the n-th allocation fails, for every n.
 //!
 //! One failure may end a connection or delay it, but neither breaks anything: nothing panics, no
-//! byte is wrong, and both ends come to rest.
+//! byte is wrong, no other error than that of memory is found, and both ends come to rest.
+
+use std::net::SocketAddr;
 
 use quic_core::common::id::Dir;
-use quic_core::common::time::Duration;
+use quic_core::common::time::{
+    Duration,
+    Instant, //
+};
+use quic_core::conn::event::CloseKind;
+use quic_core::conn::State;
 use quic_core::mem::fail;
-use quic_sim::net::Link;
-use quic_sim::node::Setup;
-use quic_sim::pair::Pair;
+use quic_sim::net::{
+    Link,
+    Way, //
+};
+use quic_sim::node::{
+    params,
+    Setup, //
+};
+use quic_sim::pair::{
+    client_addr,
+    Pair, //
+};
+use quic_sim::peer::Peer;
+use quic_sim::world::Node;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
 
 fn client() -> Setup {
     let mut setup = Setup::default();
@@ -27,59 +49,264 @@ fn server() -> Setup {
     setup
 }
 
-/// Runs a transfer and says whether it was completed.
-fn run(link: Link, client: &Setup, server: Setup) -> bool {
-    let mut pair = Pair::new(7, link, client, server);
+/// Whether everything planned arrives.
+fn transfer(pair: &mut Pair) -> bool {
     pair.transfer(60, 3, 2)
+}
+
+/// INTERNAL_ERROR, or a silent end.
+fn is_of_memory(code: u64) -> bool {
+    code <= 1
+}
+
+/// Both ends close and are gone after some time, whatever happened before.
+fn end(pair: &mut Pair) {
+    fn close(peer: &mut Peer, now: Instant) {
+        if let Some(info) = peer.connection.close_info() {
+            let is_error = matches!(
+                info.kind,
+                CloseKind::LocalTransport | CloseKind::PeerTransport
+            );
+            assert!(!is_error || is_of_memory(info.code), "{info:?}");
+        }
+        peer.with(now, |connection, cx| connection.close(cx, true, 9, b""));
+    }
+    let now = pair.world.now;
+    close(&mut pair.client.borrow_mut().peer, now);
+    for peer in &mut pair.server.borrow_mut().peers {
+        close(peer, now);
+    }
+    pair.wait(Duration::from_secs(300));
+    let (client, server) = (pair.client.borrow(), pair.server.borrow());
+    for peer in server.peers.iter().chain([&client.peer]) {
+        assert_eq!(peer.state(), State::Closed);
+    }
+    assert_eq!((client.next_timeout(), server.next_timeout()), (None, None));
 }
 
 /// Fails every allocation of a scenario in turn; returns how many there are and how many of the
 /// runs completed nevertheless.
-fn sweep(link: &Link, client: &Setup, server: &Setup) -> (u64, u64) {
+fn sweep(make: impl Fn() -> Pair, play: impl Fn(&mut Pair) -> bool) -> (u64, u64) {
+    let mut pair = make();
     fail::off();
-    let start = fail::count();
-    assert!(run(link.clone(), client, server.clone()));
-    let total = fail::count() - start;
+    assert!(play(&mut pair), "{}", pair.describe());
+    let total = fail::count();
+    end(&mut pair);
     let mut completed = 0;
-    for n in FIRST..total {
+    for n in 0..total {
+        let mut pair = make();
         fail::after(n);
-        completed += u64::from(run(link.clone(), client, server.clone()));
+        completed += u64::from(play(&mut pair));
         fail::off();
+        end(&mut pair);
     }
+    // Most failures cost a retransmission and no more.
+    assert!(
+        total > 100 && completed * 2 > total,
+        "{completed} of {total}"
+    );
     (total, completed)
 }
 
-/// Allocations before these make the client's connection itself, which the scenario needs.
-const FIRST: u64 = 12;
-
 #[test]
-fn any_single_allocation_may_fail_on_a_perfect_network() {
-    let (total, completed) = sweep(&Link::default(), &client(), &server());
-    assert!(total > 100, "{total}");
-    // Most failures cost a retransmission and no more.
-    assert!(completed * 10 > total * 5, "{completed} of {total}");
+fn any_allocation_of_handshake_streams_and_datagrams_may_fail() {
+    sweep(
+        || Pair::new(7, Link::default(), &client(), server()),
+        transfer,
+    );
 }
 
 #[test]
-fn any_single_allocation_may_fail_on_a_lossy_network_with_retry() {
-    let mut server = server();
-    server.retry = true;
-    let (total, completed) = sweep(&Link::lossy(10, 50_000), &client(), &server);
-    assert!(completed * 10 > total * 5, "{completed} of {total}");
+fn any_allocation_on_a_lossy_network_with_retry_may_fail() {
+    let make = || {
+        let mut server = server();
+        server.retry = true;
+        Pair::new(7, Link::lossy(10, 50_000), &client(), server)
+    };
+    sweep(make, transfer);
+}
+
+#[test]
+fn any_allocation_of_version_negotiation_may_fail() {
+    let make = || {
+        let (mut client, mut server) = (client(), server());
+        client.config.version = 0x1a2a_3a4a;
+        server.config.version = 0x6b33_43cf;
+        Pair::new(7, Link::default(), &client, server)
+    };
+    sweep(make, transfer);
+}
+
+#[test]
+fn any_allocation_of_early_data_may_fail_whether_it_is_accepted_or_not() {
+    for accept in [true, false] {
+        let make = || {
+            let (mut client, mut server) = (client(), server());
+            client.plan.early = true;
+            client.shape.early = true;
+            client.remembered = Some(params());
+            server.shape.early = true;
+            server.shape.accept_early = accept;
+            Pair::new(7, Link::lossy(20, 20_000), &client, server)
+        };
+        sweep(make, transfer);
+    }
+}
+
+#[test]
+fn any_allocation_of_key_updates_may_fail() {
+    let make = || Pair::new(7, Link::lossy(10, 20_000), &client(), server());
+    let update = |peer: &mut Peer, now| {
+        // Too early, or without memory: another time.
+        let _ = peer.with(now, |connection, cx| connection.key_update(cx));
+    };
+    sweep(make, |pair| {
+        pair.connect(20);
+        for turn in 0..4 {
+            pair.wait(ms(250));
+            let now = pair.world.now;
+            match turn % 2 {
+                0 => update(&mut pair.client.borrow_mut().peer, now),
+                _ => pair
+                    .server
+                    .borrow_mut()
+                    .peers
+                    .iter_mut()
+                    .for_each(|peer| update(peer, now)),
+            }
+            let more = (Dir::Bidi, 2_000);
+            pair.client.borrow_mut().peer.app.plan.streams.push(more);
+        }
+        pair.transfer(60, 7, 6)
+    });
+}
+
+#[test]
+fn any_allocation_of_migrations_may_fail() {
+    let other = |host: u8| SocketAddr::from(([203, 0, 113, host], 4_000));
+    let make = || {
+        let mut pair = Pair::new(7, Link::lossy(10, 20_000), &client(), server());
+        let preferred = SocketAddr::from(([198, 51, 100, 2], 4433));
+        pair.world.net.add_server(preferred);
+        pair.server.borrow_mut().add_addr(preferred);
+        pair.server.borrow_mut().preferred = Some(preferred);
+        pair.client.borrow_mut().add_addr(other(1));
+        pair
+    };
+    sweep(make, |pair| {
+        pair.connect(20);
+        pair.wait(ms(300));
+        let now = pair.world.now;
+        let _ = pair
+            .client
+            .borrow_mut()
+            .peer
+            .with(now, |connection, cx| connection.migrate(cx, other(1)));
+        pair.wait(ms(300));
+        for inner in [client_addr(), other(1)] {
+            pair.world.net.rebind(inner, other(2));
+        }
+        let more = (Dir::Bidi, 30_000);
+        pair.client.borrow_mut().peer.app.plan.streams.push(more);
+        pair.transfer(60, 4, 3)
+    });
+}
+
+#[test]
+fn any_allocation_of_ids_that_come_and_go_may_fail() {
+    let make = || Pair::new(7, Link::lossy(10, 20_000), &client(), server());
+    sweep(make, |pair| {
+        pair.connect(20);
+        pair.wait(ms(300));
+        let now = pair.world.now;
+        pair.client.borrow_mut().peer.with(now, |connection, cx| {
+            let _ = connection.set_cids(cx, true, 3, 2);
+            let _ = connection.set_cids(cx, false, 0, 3);
+        });
+        let more = (Dir::Bidi, 30_000);
+        pair.client.borrow_mut().peer.app.plan.streams.push(more);
+        pair.transfer(60, 4, 3)
+    });
+}
+
+#[test]
+fn any_allocation_of_resets_and_stops_may_fail() {
+    let make = || {
+        let mut client = client();
+        client.plan.streams = vec![(Dir::Bidi, 300_000); 4];
+        client.plan.streams.push((Dir::Bidi, 1_000));
+        Pair::new(7, Link::lossy(10, 20_000), &client, server())
+    };
+    sweep(make, |pair| {
+        pair.connect(20);
+        let ids: Vec<_> = (0..4)
+            .map(|n| {
+                quic_core::common::StreamId::new(quic_core::common::Side::Client, Dir::Bidi, n)
+            })
+            .collect();
+        {
+            let mut client = pair.client.borrow_mut();
+            let streams = client.peer.connection.streams_mut();
+            let _ = (streams.reset(ids[0], 5), streams.stop_sending(ids[1], 6));
+        }
+        pair.wait(ms(15));
+        for peer in &mut pair.server.borrow_mut().peers {
+            let streams = peer.connection.streams_mut();
+            let _ = (streams.stop_sending(ids[2], 7), streams.reset(ids[3], 8));
+        }
+        pair.transfer(60, 1, 1)
+    });
+}
+
+#[test]
+fn any_allocation_of_a_close_may_fail() {
+    let make = || Pair::new(7, Link::lossy(10, 20_000), &client(), server());
+    let (total, completed) = sweep(make, |pair| {
+        pair.connect(20);
+        let now = pair.world.now;
+        pair.client.borrow_mut().peer.with(now, |connection, cx| {
+            connection.close(cx, true, 77, b"done");
+        });
+        pair.wait(Duration::from_secs(40));
+        let server = pair.server.borrow();
+        server.peers.iter().any(|peer| {
+            let info = peer.connection.close_info();
+            info.is_some_and(|info| info.code == 77)
+        })
+    });
+    assert!(completed * 10 > total * 7, "{completed} of {total}");
+}
+
+#[test]
+fn any_allocation_on_a_path_that_shrinks_and_marks_may_fail() {
+    let make = || {
+        let mut client = client();
+        client.plan.streams[0].1 = 200_000;
+        let link = Link {
+            mark: 50_000,
+            duplicate: 50_000,
+            reorder: 50_000,
+            ..Link::lossy(10, 10_000)
+        };
+        Pair::new(7, link, &client, server())
+    };
+    sweep(make, |pair| {
+        pair.connect(20);
+        pair.wait(ms(100));
+        pair.world.net.link(Way::Up).mtu = 1_250;
+        transfer(pair)
+    });
 }
 
 #[test]
 fn without_any_memory_from_some_moment_on_both_ends_come_to_rest() {
-    for n in (FIRST..400).step_by(7) {
-        fail::all_after(n);
+    for n in (0..400).step_by(7) {
         let mut pair = Pair::new(3, Link::default(), &client(), server());
+        fail::all_after(n);
         pair.wait(Duration::from_secs(100));
+        let is_open = pair.client.borrow().peer.state().is_open();
         fail::off();
-        let client = pair.client.borrow();
-        assert!(
-            !client.peer.state().is_open(),
-            "{n}: {:?}",
-            client.peer.state()
-        );
+        assert!(!is_open, "{n}");
+        end(&mut pair);
     }
 }
