@@ -387,6 +387,22 @@ fn a_retry_counts_once_and_only_if_it_is_right() {
 }
 
 #[test]
+fn a_retry_is_followed_if_its_token_leaves_room_for_the_handshake() {
+    for (len, followed) in [(1, 1), (1_000, 1), (1_001, 0), (1_100, 0)] {
+        let (mut client, now) = forge::fresh_client(1);
+        let first = client.drive(now, &mut |_| {});
+        let token = vec![7; len];
+        let packet = forge::retry_for(&first[0].1.bytes, &[0x77; 8], &token);
+        client.receive(now, &forge::packet_to_client(packet));
+        assert_eq!(client.stats.retry_in, followed, "{len}");
+        let again = client.drive(now, &mut |_| {});
+        assert_eq!(again.is_empty(), followed == 0, "{len}");
+        let handshake = again.iter().map(|(_, packet)| packet.bytes.len());
+        assert!(handshake.sum::<usize>() >= 1_200 * followed as usize);
+    }
+}
+
+#[test]
 fn small_or_tokened_initial_packets_are_dropped() {
     // RFC 9000 14.1 #4 test, RFC 9000 17.2.2 #1 test, RFC 9000 17.2.2 #2 test
     let (mut client, now) = forge::fresh_client(1);

@@ -92,6 +92,21 @@ fn a_new_address_gets_no_more_than_three_times_what_it_sent() {
 }
 
 #[test]
+fn a_server_does_not_move_while_it_does_not_know_where_its_client_is() {
+    // RFC 9000 8 #1 test
+    let mut lab = Lab::new(1);
+    let local = SocketAddr::from(([198, 51, 100, 9], 443));
+    lab.inject_from(other(5), &[1, 0, 0, 0]);
+    lab.drive(Side::Server);
+    assert_eq!(lab.migrate(Side::Server, local), Err(Error::Busy));
+    assert!(lab.drive(Side::Server).is_empty());
+    // The client is back, at its validated address.
+    lab.inject(Side::Client, &[1, 0, 0, 0]);
+    lab.drive(Side::Server);
+    assert_eq!(lab.migrate(Side::Server, local), Ok(()));
+}
+
+#[test]
 fn a_probing_packet_moves_nobody() {
     // RFC 9000 9.3 #1 test
     let mut lab = Lab::new(1);

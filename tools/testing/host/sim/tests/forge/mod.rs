@@ -134,6 +134,11 @@ impl Lab {
         packet
     }
 
+    /// Leaves out a packet number.
+    pub fn skip_number(&mut self) {
+        self.pn += 1;
+    }
+
     /// Lets the peer of `sender` receive these frames.
     pub fn inject(&mut self, sender: Side, payload: &[u8]) {
         let packet = self.forge(sender, 0x43, payload);
@@ -175,6 +180,16 @@ impl Lab {
         self.with(Side::Client, |peer, now| peer.receive(now, &packet));
     }
 
+    /// As [`Self::expire`], if the deadline is less than five seconds away: none of idleness.
+    pub fn expire_soon(&mut self, side: Side) {
+        let next = self.with(side, |peer, _| peer.connection.next_timeout());
+        let soon = quic_core::common::Duration::from_secs(5);
+        let end = self.pair.world.now.saturating_add(soon);
+        if next.is_some_and(|next| next < end) {
+            self.expire(side);
+        }
+    }
+
     /// Lets time pass for one endpoint until its next deadline, which is handled.
     pub fn expire(&mut self, side: Side) -> bool {
         let next = self.with(side, |peer, _| peer.connection.next_timeout());
@@ -192,7 +207,13 @@ impl Lab {
 
     /// What the endpoint has to send.
     pub fn drive(&mut self, side: Side) -> Vec<Packet> {
-        let packets = self.with(side, |peer, now| peer.drive(now, &mut |_| {}));
+        let packets = self.with(side, |peer, now| {
+            let packets = peer.drive(now, &mut |_| {});
+            // What a test of millions of packets must not keep.
+            peer.events.clear();
+            peer.ids.truncate(64);
+            packets
+        });
         packets.into_iter().map(|(_, packet)| packet).collect()
     }
 
@@ -209,6 +230,29 @@ impl Lab {
         bytes[unmasked.header_len..][..len].to_vec()
     }
 
+    /// The number of a 1-RTT packet of `sender`.
+    pub fn number(&self, sender: Side, bytes: &[u8], expected: u64) -> u64 {
+        let mut bytes = bytes.to_vec();
+        let header_key = secret_of(sender).header_key(Version::V1).expect("key");
+        let unmasked = protect::unmask(&mut bytes, 9, &header_key).expect("long enough");
+        unmasked.number(expected)
+    }
+
+    /// Lets an endpoint write `len` bytes to its stream, as far as it has credit. Says whether the
+    /// stream still takes any.
+    pub fn write(&mut self, side: Side, len: usize) -> bool {
+        self.with(side, |peer, _| {
+            let streams = peer.connection.streams_mut();
+            let id = streams.send_target(Dir::Bidi);
+            let Ok(credit) = streams.sendable(id) else {
+                return false;
+            };
+            let chunk = Chunk::try_from_slice(&vec![7; len.min(credit as usize)]);
+            let queued = streams.queue(id, chunk.expect("memory"), false);
+            queued.is_ok()
+        })
+    }
+
     pub fn state(&mut self, side: Side) -> State {
         self.with(side, |peer, _| peer.state())
     }
@@ -223,6 +267,30 @@ impl Lab {
 
     pub fn stats(&mut self, side: Side) -> Stats {
         self.with(side, |peer, _| peer.stats)
+    }
+
+    /// Connection ids that an endpoint has issued.
+    pub fn ids(&mut self, side: Side) -> Vec<(u64, ConnectionId)> {
+        self.with(side, |peer, _| peer.ids.clone())
+    }
+
+    pub fn migrate(
+        &mut self,
+        side: Side,
+        local: SocketAddr,
+    ) -> Result<(), quic_core::common::error::Error> {
+        self.with(side, |peer, now| {
+            peer.with(now, |connection, cx| connection.migrate(cx, local))
+        })
+    }
+
+    pub fn key_phase(&mut self, side: Side) -> bool {
+        self.with(side, |peer, _| peer.connection.info().key_phase)
+    }
+
+    /// Where an endpoint sends.
+    pub fn remote(&mut self, side: Side) -> SocketAddr {
+        self.with(side, |peer, _| peer.remote())
     }
 
     /// Packets opened so far.
@@ -279,15 +347,23 @@ pub fn fresh_server(setup: Setup) -> Server {
 
 /// A client that has sent nothing.
 pub fn fresh_client(seed: u64) -> (Peer, Instant) {
+    client_of(seed, &Setup::default())
+}
+
+fn client_of(seed: u64, setup: &Setup) -> (Peer, Instant) {
     let now = Instant::from_nanos(1_000_000_000);
-    let setup = Setup::default();
-    let client = Client::new(now, seed, client_addr(), server_addr(), &setup);
+    let client = Client::new(now, seed, client_addr(), server_addr(), setup);
     (client.expect("a connection").peer, now)
 }
 
 /// The first datagrams of a client.
 pub fn first_flight(seed: u64) -> Vec<Packet> {
-    let (mut client, now) = fresh_client(seed);
+    first_flight_of(seed, &Setup::default())
+}
+
+/// The first datagrams of a client with this setup.
+pub fn first_flight_of(seed: u64, setup: &Setup) -> Vec<Packet> {
+    let (mut client, now) = client_of(seed, setup);
     let packets = client.drive(now, &mut |_| {});
     packets.into_iter().map(|(_, packet)| packet).collect()
 }
