@@ -56,29 +56,95 @@ fn nine_tenths_of_a_bottleneck_are_used_after_start_up() {
     }
 }
 
+#[test]
+fn random_loss_costs_newreno_what_the_formula_says() {
+    // Mathis et al.: a rate of MSS / RTT * sqrt(3/2) / sqrt(p); no queue, no limit but the loss.
+    let (delay, loss) = (20, 1_000);
+    seeds(2, |seed| {
+        let link = Link::lossy(delay, loss);
+        let mut pair = Pair::new(
+            seed,
+            link,
+            &client(400_000_000, Algorithm::NewReno),
+            server(),
+        );
+        assert!(pair.connect(10));
+        pair.wait(Duration::from_secs(5));
+        let before = pair.server.borrow().peers[0].app.bytes();
+        pair.wait(Duration::from_secs(60));
+        let rate = (pair.server.borrow().peers[0].app.bytes() - before) / 60;
+        let formula = (1_450.0 / 0.040 * (1.5f64).sqrt() / (0.001f64).sqrt()) as u64;
+        let percent = rate * 100 / formula;
+        assert!(
+            (60..=150).contains(&percent),
+            "{rate} of {formula} bytes a second"
+        );
+    });
+}
+
 /// Bytes that each of two clients has brought to the server.
 fn brought(pair: &Pair) -> Vec<u64> {
     let server = pair.server.borrow();
     server.peers.iter().map(|peer| peer.app.bytes()).collect()
 }
 
+/// Seconds in which shares are measured: many losses of either flow, so that it is not luck who had
+/// the last one.
+const MEASURED: u64 = 50;
+
+/// Two flows from `start` seconds on, the second one so many seconds later than the first; returns
+/// what each has brought in [`MEASURED`] seconds.
+fn compete(seed: u64, algorithms: [Algorithm; 2], later: u64, start: u64) -> [u64; 2] {
+    let link = Link::bottleneck(15, RATE);
+    let [first, second] = algorithms.map(|algorithm| client(400_000_000, algorithm));
+    let mut pair = Pair::new(seed, link, &first, server());
+    pair.wait(Duration::from_secs(later));
+    let _second: Rc<RefCell<Client>> = pair.add_client(seed, 2222, &second);
+    pair.wait(Duration::from_secs(start));
+    let before = brought(&pair);
+    pair.wait(Duration::from_secs(MEASURED));
+    let after = brought(&pair);
+    [after[0] - before[0], after[1] - before[1]]
+}
+
+/// Checks that the rate is used, and that the smaller share is at least `percent` of the larger.
+fn check_shares(rates: [u64; 2], percent: u64, what: &str) {
+    let (most, least) = (rates[0].max(rates[1]), rates[0].min(rates[1]));
+    let total = (most + least) * 100 / (MEASURED * RATE);
+    assert!(total >= 90, "{what}: {total} %");
+    assert!(least * 100 >= most * percent, "{what}: {rates:?}");
+}
+
 #[test]
 fn two_flows_share_a_bottleneck_within_a_fifth() {
     for algorithm in [Algorithm::NewReno, Algorithm::Cubic] {
+        seeds(2, |seed| {
+            let rates = compete(seed, [algorithm; 2], 0, 10);
+            check_shares(rates, 80, &format!("{algorithm:?} {seed}"));
+        });
+    }
+}
+
+#[test]
+fn a_flow_that_comes_later_gets_its_share() {
+    for algorithm in [Algorithm::NewReno, Algorithm::Cubic] {
         seeds(1, |seed| {
-            let link = Link::bottleneck(15, RATE);
-            let setup = client(400_000_000, algorithm);
-            let mut pair = Pair::new(seed, link, &setup, server());
-            let _second: Rc<RefCell<Client>> = pair.add_client(seed, 2222, &setup);
-            pair.wait(Duration::from_secs(10));
-            let before = brought(&pair);
-            pair.wait(Duration::from_secs(25));
-            let after = brought(&pair);
-            let rates: Vec<u64> = after.iter().zip(&before).map(|(a, b)| a - b).collect();
-            let (most, least) = (rates[0].max(rates[1]), rates[0].min(rates[1]));
-            let total = (most + least) * 100 / (25 * RATE);
-            assert!(total >= 90, "{algorithm:?}: {total} %");
-            assert!(least * 100 >= most * 80, "{algorithm:?} {seed}: {rates:?}");
+            let rates = compete(seed, [algorithm; 2], 8, 15);
+            check_shares(rates, 80, &format!("{algorithm:?} {seed}"));
+        });
+    }
+}
+
+// RFC 9438 4.3: with a window this small CUBIC follows the estimate of what Reno would have.
+#[test]
+fn cubic_and_newreno_live_side_by_side() {
+    for algorithms in [
+        [Algorithm::NewReno, Algorithm::Cubic],
+        [Algorithm::Cubic, Algorithm::NewReno],
+    ] {
+        seeds(1, |seed| {
+            let rates = compete(seed, algorithms, 0, 10);
+            check_shares(rates, 60, &format!("{algorithms:?} {seed}"));
         });
     }
 }

@@ -232,6 +232,9 @@ fn half_open(early: bool) -> (Server, Forger, Packet) {
     (server, Forger::new(Side::Client, own, scid), first)
 }
 
+/// A name, level, bits to flip and payload of a packet, and the code that must come.
+type Case = (&'static str, Level, u8, Vec<u8>, Option<u64>);
+
 /// What a server in its handshake closes with after a packet of this level.
 fn in_handshake(level: Level, flip: u8, payload: &[u8]) -> Option<u64> {
     let (mut server, mut forger, first) = half_open(level == Level::Early);
@@ -253,7 +256,7 @@ fn packets_of_the_handshake_with_wrong_bits_or_frames_give_protocol_violation() 
     // RFC 9000 12.4 #3 test, RFC 9000 17.2 #9 test, RFC 9001 8.3 #2 test
     let violation = Some(ErrorCode::PROTOCOL_VIOLATION.0);
     let challenge = [&[0x1a][..], &[5; 8]].concat();
-    let cases: Vec<(&str, Level, u8, Vec<u8>, Option<u64>)> = vec![
+    let cases: Vec<Case> = vec![
         ("nothing wrong", Level::Handshake, 0, vec![1, 0, 0], None),
         (
             "reserved bit",
