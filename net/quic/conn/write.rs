@@ -51,6 +51,7 @@ impl Connection {
                 if room.data {
                     self.write_data(cx, level, builder);
                     self.write_probe(level.space(), builder);
+                    self.write_ack_request(level.space(), builder);
                 }
             }
         }
@@ -187,6 +188,16 @@ impl Connection {
             return;
         }
         self.spaces.on_probe_sent(space);
+    }
+
+    /// A side that only acknowledges asks now and then for an answer, so that its ACK frames do not
+    /// grow for ever.
+    // RFC 9000 13.2.4
+    fn write_ack_request(&mut self, space: Space, builder: &mut PacketBuilder<'_>) {
+        let is_bare = !builder.is_empty() && !builder.ack_eliciting();
+        if is_bare && self.spaces.acks_mut(space).take_ping() {
+            let _ = builder.write_frame(&Frame::Ping, Some(Token::Ping));
+        }
     }
 
     fn write_path_frames(
