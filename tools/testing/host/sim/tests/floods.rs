@@ -46,6 +46,12 @@ fn grown(region: &Region<'_, System>) -> usize {
         .saturating_sub(change.bytes_deallocated)
 }
 
+/// Makes the frames of a number.
+type Make = Box<dyn Fn(u64) -> Vec<u8>>;
+
+/// Where the fragment of a number lies.
+type Offset = Box<dyn Fn(u64) -> u64>;
+
 /// Frame bytes of one packet.
 const PAYLOAD: usize = 1_200;
 
@@ -124,7 +130,7 @@ fn a_million_challenges_queue_nothing() {
 #[test]
 fn every_frame_that_provokes_an_answer_may_come_for_ever() {
     let _alone = alone();
-    let cases: Vec<(&str, Box<dyn Fn(u64) -> Vec<u8>>)> = vec![
+    let cases: Vec<(&str, Make)> = vec![
         ("PING", Box::new(|_| frame(&[0x01]))),
         ("MAX_DATA", Box::new(|n| frame(&[0x10, n]))),
         ("MAX_STREAM_DATA", Box::new(|n| frame(&[0x11, 0, n]))),
@@ -166,7 +172,7 @@ fn every_frame_that_provokes_an_answer_may_come_for_ever() {
 #[test]
 fn floods_of_a_server_are_survived_by_its_client() {
     let _alone = alone();
-    let cases: Vec<(&str, Box<dyn Fn(u64) -> Vec<u8>>)> = vec![
+    let cases: Vec<(&str, Make)> = vec![
         (
             "NEW_TOKEN",
             Box::new(|n| {
@@ -198,7 +204,7 @@ fn floods_of_a_server_are_survived_by_its_client() {
 fn new_id(seq: u64, prior_to: u64) -> Vec<u8> {
     let mut out = frame(&[0x18, seq, prior_to]);
     out.push(8);
-    out.extend((seq | 1 << 40).to_be_bytes());
+    out.extend((seq | (1 << 40)).to_be_bytes());
     out.extend([seq as u8; 8]);
     out.extend(seq.to_be_bytes());
     out
@@ -352,7 +358,7 @@ fn what_is_coalesced_with_a_first_packet_is_kept_in_bounds() {
 #[test]
 fn streams_that_come_and_go_leave_nothing() {
     let _alone = alone();
-    let cases: Vec<(&str, Box<dyn Fn(u64) -> Vec<u8>>)> = vec![
+    let cases: Vec<(&str, Make)> = vec![
         ("reset", Box::new(|n| frame(&[0x04, 4 * n + 2, 7, 0]))),
         ("FIN only", Box::new(|n| frame(&[0x0b, 4 * n + 2, 0]))),
         (
@@ -398,7 +404,7 @@ fn the_highest_stream_opens_all_below_for_little_memory() {
 fn fragments_of_one_byte_are_bounded_in_any_order() {
     let _alone = alone();
     let far = 200_000;
-    let cases: Vec<(&str, Box<dyn Fn(u64) -> u64>)> = vec![
+    let cases: Vec<(&str, Offset)> = vec![
         ("every second, upwards", Box::new(|n| 2 * n + 1)),
         ("every second, downwards", Box::new(move |n| 2 * (far - n))),
         ("scattered", Box::new(move |n| (n * 7_919) % far)),

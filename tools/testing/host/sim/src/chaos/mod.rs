@@ -84,8 +84,6 @@ struct Excuses {
     is_misused: bool,
     /// An allocation may have failed.
     is_starved: bool,
-    /// Datagrams came from other addresses, for which a token does not hold.
-    is_moved: bool,
     /// A datagram was changed: Version Negotiation is not protected against it.
     is_damaged: bool,
 }
@@ -231,7 +229,6 @@ impl<'a> Chaos<'a> {
         };
         let choice = self.script.byte();
         let packet = &mut self.flying[way][index];
-        self.excuses.is_moved |= choice % 4 != 0;
         match choice % 4 {
             0 => packet.ecn = choice >> 6,
             1 => packet.src = SocketAddr::from(([203, 0, 113, choice], 7)),
