@@ -95,10 +95,12 @@ pub(crate) fn tear_down(sk: &mut Owned<'_, Quic>) {
     sk.settle_wmem(0);
     sk.settle_rmem(0);
     sock.raw().set_state(inet::CLOSE);
-    for tunnel in [sk.tunnel.take(), sk.other_tunnel.take()]
-        .into_iter()
-        .flatten()
-    {
+    for other in &mut sk.other_tunnels {
+        if let Some(tunnel) = other.take() {
+            tunnel.release();
+        }
+    }
+    if let Some(tunnel) = sk.tunnel.take() {
         tunnel.release();
     }
 }

@@ -94,8 +94,8 @@ pub(crate) struct State {
     pub(crate) remote: Option<SocketAddr>,
     /// The UDP socket below, once bound.
     pub(crate) tunnel: Option<TunnelRef<Demux>>,
-    /// A second one, for an address that is being left, tried or announced.
-    pub(crate) other_tunnel: Option<TunnelRef<Demux>>,
+    /// Others, for addresses that are tried, announced or were left: one for each family.
+    pub(crate) other_tunnels: [Option<TunnelRef<Demux>>; 2],
     /// Limit of pending requests; not 0 makes this a server's socket.
     pub(crate) backlog: u32,
 }
@@ -164,7 +164,7 @@ impl Protocol for Quic {
             local: None,
             remote: None,
             tunnel: None,
-            other_tunnel: None,
+            other_tunnels: [None, None],
             backlog: 0,
         };
         let globals = globals::get()?;

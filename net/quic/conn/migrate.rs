@@ -40,6 +40,16 @@ impl Connection {
     /// address, another family, or a peer that forbids it, `Busy` while a path is being tried,
     /// the peer's address is not validated, or the peer has given no unused connection id.
     pub fn migrate(&mut self, _cx: &mut Cx<'_>, local: SocketAddr) -> Result<(), Error> {
+        self.may_migrate(local)?;
+        let addr = PathAddr {
+            local,
+            remote: self.paths.active().addr.remote,
+        };
+        self.probe_path(addr, None)
+    }
+
+    /// Whether [`Self::migrate`] would fail, and how, for all that is known before an id is taken.
+    pub fn may_migrate(&self, local: SocketAddr) -> Result<(), Error> {
         // RFC 9000 9 #1
         if self.state != State::Established || !self.handshake.is_confirmed {
             return Err(Error::NotConnected);
@@ -56,14 +66,10 @@ impl Connection {
             return Err(Error::Invalid);
         }
         // RFC 9000 8 #1: where the peer only seems to be, it is not probed from another address.
-        if !self.paths.active().is_validated() {
+        if !self.paths.active().is_validated() || self.paths.get(Slot::Probe).is_some() {
             return Err(Error::Busy);
         }
-        let addr = PathAddr {
-            local,
-            remote: present.remote,
-        };
-        self.probe_path(addr, None)
+        Ok(())
     }
 
     /// Starts to try a path, with the id `dcid` or any unused one.
@@ -237,7 +243,7 @@ impl Connection {
         if let Some(previous) = self.paths.get_mut(Slot::Previous) {
             previous.challenge.start();
         }
-        self.events.push(Event::Migrated { local: false });
+        self.tell_moved(before.0);
         Ok(())
     }
 
@@ -247,6 +253,18 @@ impl Connection {
     pub(super) fn is_left_behind(&self, addr: PathAddr, is_newest: bool) -> bool {
         let is_elsewhere = addr.local != self.paths.active().addr.local;
         self.handshake.followed_preferred && is_newest && is_elsewhere
+    }
+
+    /// The user learns whose address is another one now (uapi 9), and the socket's names change.
+    pub(super) fn tell_moved(&mut self, before: PathAddr) {
+        let after = self.paths.active().addr;
+        if after.local != before.local {
+            self.events.push(Event::Migrated { local: true });
+        }
+        if after.remote != before.remote {
+            self.events.push(Event::Migrated { local: false });
+        }
+        self.events.wake_state();
     }
 
     /// The active path is another one: congestion control starts anew unless only the peer's port
@@ -286,10 +304,7 @@ impl Connection {
         if after.remote != before.0.remote {
             self.handshake.used_preferred = true;
         }
-        if after.local != before.0.local {
-            self.events.push(Event::Migrated { local: true });
-            self.events.wake_state();
-        }
+        self.tell_moved(before.0);
         // The peer follows a packet that does more than probe.
         self.spaces.data.probes = self.spaces.data.probes.max(1);
         Ok(())

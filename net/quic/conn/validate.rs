@@ -111,7 +111,7 @@ impl Connection {
             Some(failed) => {
                 self.release_id(Some(failed.dcid))?;
                 self.on_active_changed(before);
-                self.events.push(Event::Migrated { local: false });
+                self.tell_moved(before.0);
             }
             None => self.vanish(),
         }

@@ -12,9 +12,10 @@ use crate::common::{
     },
 };
 
-/// Challenges whose answers are recognised. With intervals that double, more than these do not fit
-/// into the time after which a path is given up.
-const MAX_TRIES: u8 = 6;
+/// Challenges of one validation. With intervals that double, more than these do not fit into the
+/// time after which a path is given up, three seconds or nine PTOs, for a PTO of 25 ms or more,
+/// which the usual delay of acknowledgements makes it.
+const MAX_TRIES: u8 = 8;
 
 /// What a PATH_RESPONSE meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+use core::net::SocketAddr;
+
 use kernel::prelude::*;
 
 use crate::{
@@ -22,10 +24,14 @@ use crate::{
         sockopt::{
             OptIn,
             OptOut, //
-        }, //
+        },
+        udp_tunnel::TunnelRef, //
     },
     sendmsg::is_open,
-    socket::Quic,
+    socket::{
+        Quic,
+        State, //
+    },
     uapi::ConnectionIdInfo, //
 };
 
@@ -91,31 +97,67 @@ pub(super) fn migrate(sk: &Sock<Quic>, value: &OptIn) -> Result {
     result
 }
 
-/// A UDP socket for the new address, kept beside the present one.
-fn open_tunnel(sk: &mut Owned<'_, Quic>, addr: core::net::SocketAddr) -> Result {
+/// A UDP socket for a new address, beside that of the present one. The one it replaces, of an
+/// address that was tried before or left, is given back.
+fn open_tunnel(sk: &mut Owned<'_, Quic>, addr: SocketAddr) -> Result {
     let globals = sk.sk().shared().globals.clone();
     let receiver = Demux::new(globals.clone(), sk.sk().shared().counters.clone());
     let tunnel = globals.tunnels.bind(sk.sk().raw(), addr, receiver)?;
-    sk.other_tunnel = sk.tunnel.replace(tunnel);
+    put_present_first(sk);
+    if let Some(replaced) = other(sk, &addr).replace(tunnel) {
+        replaced.release();
+    }
     Ok(())
 }
 
-fn migrate_to(sk: &mut Owned<'_, Quic>, addr: core::net::SocketAddr) -> Result {
+/// The place beside the present tunnel for an address of this family.
+fn other<'a>(sk: &'a mut Owned<'_, Quic>, addr: &SocketAddr) -> &'a mut Option<TunnelRef<Demux>> {
+    let [v4, v6] = &mut sk.other_tunnels;
+    if addr.is_ipv4() {
+        v4
+    } else {
+        v6
+    }
+}
+
+/// After a migration the tunnel in use is another one than before.
+fn put_present_first(sk: &mut Owned<'_, Quic>) {
+    let Some(local) = sk.local else {
+        return;
+    };
+    let serves = |tunnel: &Option<TunnelRef<Demux>>| {
+        tunnel.as_ref().is_some_and(|tunnel| {
+            let addr = tunnel.addr();
+            addr.port() == local.port() && (addr.ip() == local.ip() || addr.ip().is_unspecified())
+        })
+    };
+    let State {
+        tunnel,
+        other_tunnels,
+        ..
+    }: &mut State = &mut *sk;
+    if serves(tunnel) {
+        return;
+    }
+    if let Some(present) = other_tunnels.iter_mut().find(|other| serves(other)) {
+        core::mem::swap(present, tunnel);
+    }
+}
+
+fn migrate_to(sk: &mut Owned<'_, Quic>, addr: SocketAddr) -> Result {
     let present = sk.local.ok_or(EINVAL)?;
     if present.is_ipv4() != addr.is_ipv4() {
         return Err(EINVAL);
     }
+    let at = sk.attached().ok_or(EINVAL)?;
+    at.core.may_migrate(addr).map_err(again)?;
     open_tunnel(sk, addr)?;
     let at = sk.attached().ok_or(EINVAL)?;
-    let result = at.call(|core, cx| core.migrate(cx, addr)).map_err(again);
-    if result.is_err() {
-        sk.tunnel = sk.other_tunnel.take();
-    }
-    result
+    at.call(|core, cx| core.migrate(cx, addr)).map_err(again)
 }
 
 /// Announces `addr` as the server's preferred address.
-fn prefer(sk: &mut Owned<'_, Quic>, addr: core::net::SocketAddr, server: bool) -> Result {
+fn prefer(sk: &mut Owned<'_, Quic>, addr: SocketAddr, server: bool) -> Result {
     if !server {
         return Err(EINVAL);
     }
@@ -124,11 +166,10 @@ fn prefer(sk: &mut Owned<'_, Quic>, addr: core::net::SocketAddr, server: bool) -
     let result = at
         .call(|core, cx| core.set_preferred_address(cx, addr))
         .map_err(again);
-    let previous = sk.other_tunnel.take();
     if result.is_err() {
-        sk.tunnel = previous;
-    } else {
-        sk.other_tunnel = core::mem::replace(&mut sk.tunnel, previous);
+        if let Some(tunnel) = other(sk, &addr).take() {
+            tunnel.release();
+        }
     }
     result
 }
