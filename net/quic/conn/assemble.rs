@@ -102,7 +102,14 @@ impl Connection {
     // RFC 9000 7.4.1 #11
     fn may_send(&self, level: Level) -> bool {
         let is_early = level == Level::Early;
-        self.spaces.has_send_keys(level) && !(is_early && self.handshake.has_peer_params)
+        let may_early = self.has_begun() && !self.handshake.has_peer_params;
+        self.spaces.has_send_keys(level) && (!is_early || may_early)
+    }
+
+    /// Whether the ClientHello went out, or is about to in the same datagram. Early data ahead of
+    /// it would arrive where nobody has a key for it, nor knows whose it is.
+    fn has_begun(&self) -> bool {
+        self.has_sent || self.spaces.crypto(Space::Initial).has_pending()
     }
 
     /// Whether the level has frames other than ACK to send.

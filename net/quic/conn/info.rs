@@ -45,9 +45,9 @@ pub struct Info {
     pub delivery_rate: u64,
     /// Datagram size in use.
     pub mtu: u16,
-    /// UDP payload received and sent on the active path.
+    /// UDP payload received in datagrams with an authentic packet, on all paths.
     pub bytes_received: u64,
-    /// See above.
+    /// UDP payload sent, on all paths.
     pub bytes_sent: u64,
     /// Packets sent.
     pub packets_sent: u64,
@@ -76,7 +76,7 @@ impl Connection {
         let counters = self.recovery.counters();
         let congestion = self.recovery.congestion();
         let path = self.paths.active();
-        let (bytes_received, bytes_sent) = path.bytes();
+        let (bytes_received, bytes_sent) = self.bytes;
         Info {
             state: self.state,
             version: self.version.0,

@@ -148,6 +148,8 @@ pub struct Connection {
     is_flushing: bool,
     /// A datagram was sent.
     has_sent: bool,
+    /// UDP payload received and sent, on all paths.
+    bytes: (u64, u64),
     /// A frame of the packet in work found no memory.
     refused: bool,
     /// A packet could not be protected; the connection ends at the next opportunity.
@@ -243,6 +245,7 @@ impl Connection {
             starved_until: None,
             is_flushing: false,
             has_sent: false,
+            bytes: (0, 0),
             refused: false,
             seal_failed: false,
             config: boxed(|| config.clone())?,

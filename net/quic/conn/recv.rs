@@ -34,6 +34,7 @@ use crate::{
         Protected, //
     },
     path::{
+        widen,
         Ecn,
         PathAddr,
         Slot, //
@@ -106,6 +107,9 @@ impl Connection {
         // Opening overwrites what may be a stateless reset token.
         let tail = datagram.bytes().last_chunk::<16>().copied();
         let is_opened = self.handle_packets(cx, &arrival, datagram);
+        if is_opened {
+            self.bytes.0 = self.bytes.0.saturating_add(widen(bytes));
+        }
         // RFC 9000 10.3.1 #2
         // RFC 9000 10.3 #9
         if let (false, true, Some(tail)) = (is_opened, bytes >= MIN_RESET, tail) {

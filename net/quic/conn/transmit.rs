@@ -31,6 +31,7 @@ use crate::{
         time::Instant, //
     },
     path::{
+        widen,
         Ecn,
         PathAddr,
         Slot,
@@ -318,6 +319,7 @@ impl Connection {
     fn account_datagram(&mut self, cx: &mut Cx<'_>, slot: Slot, written: &Written) {
         cx.stats.dgram_out = cx.stats.dgram_out.wrapping_add(1);
         self.has_sent = true;
+        self.bytes.1 = self.bytes.1.saturating_add(widen(written.len));
         if let Some(path) = self.paths.get_mut(slot) {
             path.on_sent(written.len);
         }

@@ -128,11 +128,6 @@ impl Path {
     pub fn is_blocked(&self) -> bool {
         !self.validated && self.budget() < MIN_USEFUL
     }
-
-    /// Bytes received and sent on the path.
-    pub fn bytes(&self) -> (u64, u64) {
-        (self.received, self.sent)
-    }
 }
 
 /// Below this a datagram may be unable to carry any frame: a long header with the longest ids, a
