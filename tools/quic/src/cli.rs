@@ -4,7 +4,10 @@
 
 mod options;
 
-use std::path::PathBuf;
+use std::{
+    net::SocketAddr,
+    path::PathBuf, //
+};
 
 use clap::{
     Args,
@@ -18,8 +21,10 @@ pub use self::options::{
     CongestionArg,
     IdentityArgs,
     ListenArgs,
+    MidwayArgs,
     PerfArgs,
     ServerArgs,
+    SessionArgs,
     TransportArgs,
     TrustArgs, //
 };
@@ -240,13 +245,20 @@ pub struct Get {
 
     #[command(flatten)]
     pub client: ClientArgs,
+
+    #[command(flatten)]
+    pub session: SessionArgs,
+
+    #[command(flatten)]
+    pub midway: MidwayArgs,
 }
 
 const GET_EXAMPLES: &str = "\
 Examples:
   quic get --ca ca.pem server.example/index.html
   quic get --insecure -o - 192.0.2.7:4433/motd
-  quic get --ca ca.pem --dir downloads server.example/a server.example/b";
+  quic get --ca ca.pem --dir downloads server.example/a server.example/b
+  quic get --ca ca.pem --session server.tls --early server.example/a     0-RTT from the second time";
 
 /// Serve a directory to clients that speak hq-interop (HTTP/0.9)
 ///
@@ -264,6 +276,14 @@ pub struct Serve {
     /// End after the first client has gone
     #[arg(long)]
     pub once: bool,
+
+    /// Answer requests that come before the handshake (0-RTT), which somebody may have copied
+    #[arg(long)]
+    pub early: bool,
+
+    /// Ask clients to go on at this address after the handshake; one of each family
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub preferred: Vec<SocketAddr>,
 
     #[command(flatten)]
     pub server: ServerArgs,
@@ -332,6 +352,8 @@ mod tests {
             "get",
             "get host",
             "get -o a --dir b host/path",
+            "get --early host/path",
+            "get --key-update 0 host/path",
             "serve",
             "unknown",
         ] {

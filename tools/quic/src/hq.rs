@@ -6,8 +6,10 @@
 //! be had is a stream that is reset.
 
 pub mod get;
+mod midway;
 mod request;
 pub mod serve;
+mod session;
 
 /// Bytes copied at a time.
 const CHUNK: usize = 256 << 10;

@@ -33,6 +33,8 @@ pub struct ConnectionReport {
     pub version: String,
     pub cipher: String,
     pub resumed: bool,
+    /// Data of the client was taken before the handshake.
+    pub early: bool,
     /// The peer proved its identity.
     pub verified: bool,
     pub handshake_ms: f64,
@@ -62,11 +64,12 @@ impl ConnectionReport {
     pub fn of(conn: &Connection) -> ConnectionReport {
         let info = conn.info();
         ConnectionReport {
-            local: info.local.to_string(),
-            peer: info.peer.to_string(),
+            local: conn.local_addr().unwrap_or(info.local).to_string(),
+            peer: conn.peer_addr().unwrap_or(info.peer).to_string(),
             version: info.version.to_string(),
             cipher: info.cipher.to_string(),
             resumed: info.resumed,
+            early: info.early_data,
             verified: info.peer_verified,
             handshake_ms: millis(info.handshake_time),
             counters: conn
@@ -97,8 +100,13 @@ impl ConnectionReport {
     }
 
     fn lines(&self, verified: &str) -> Vec<String> {
+        let session = match (self.early, self.resumed) {
+            (true, _) => ", session continued with early data",
+            (false, true) => ", session continued",
+            (false, false) => "",
+        };
         let mut lines = vec![format!(
-            "  {} with {}{verified}, handshake in {:.1} ms",
+            "  {} with {}{verified}, handshake in {:.1} ms{session}",
             self.version, self.cipher, self.handshake_ms
         )];
         if let Some(counters) = &self.counters {
@@ -252,6 +260,7 @@ mod tests {
                 version: "QUICv1".into(),
                 cipher: "AES-128-GCM".into(),
                 resumed: false,
+                early: false,
                 verified: false,
                 handshake_ms: 1.5,
                 counters,

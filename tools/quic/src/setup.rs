@@ -12,8 +12,11 @@ use quic::{
     ClientConfig,
     Congestion,
     Connection,
+    EarlyConnection,
     Listener,
     ServerConfig,
+    ServerConfigBuilder,
+    SessionTicket,
     SocketConfig,
     TransportParams,
     Trust,
@@ -90,7 +93,32 @@ impl Client {
 
     pub fn connect(&self) -> Result<Connection> {
         Connection::connect(self.addrs.as_slice(), &self.name, &self.config)
-            .map_err(|err| Failure::from(err).during(format!("connecting to {}", self.target)))
+            .map_err(|err| self.failed(err))
+    }
+
+    /// Continues the session of a ticket.
+    pub fn resume(&self, ticket: &SessionTicket) -> Result<Connection> {
+        Connection::connect_resuming(self.addrs.as_slice(), &self.name, &self.config, ticket)
+            .map_err(|err| self.failed(err))
+    }
+
+    /// Continues the session of a ticket. What `ask` sends leaves before the handshake.
+    pub fn resume_early<T>(
+        &self,
+        ticket: &SessionTicket,
+        ask: impl FnOnce(&EarlyConnection) -> quic::Result<T>,
+    ) -> Result<(Connection, T)> {
+        let early =
+            Connection::connect_early(self.addrs.as_slice(), &self.name, &self.config, ticket);
+        let asked = early.and_then(|early| {
+            let asked = ask(&early)?;
+            Ok((early.handshake()?, asked))
+        });
+        asked.map_err(|err| self.failed(err))
+    }
+
+    fn failed(&self, err: quic::Error) -> Failure {
+        Failure::from(err).during(format!("connecting to {}", self.target))
     }
 }
 
@@ -101,6 +129,18 @@ pub fn listen(
     listen: &ListenArgs,
     own: &IdentityArgs,
     transport: &TransportArgs,
+) -> Result<Listener> {
+    listen_with(command, alpn, listen, own, transport, |builder| builder)
+}
+
+/// Like [`listen`], with settings of the command's own.
+pub fn listen_with(
+    command: &str,
+    alpn: &str,
+    listen: &ListenArgs,
+    own: &IdentityArgs,
+    transport: &TransportArgs,
+    more: impl FnOnce(ServerConfigBuilder) -> ServerConfigBuilder,
 ) -> Result<Listener> {
     let mut settings = socket(transport);
     settings.validate_peer_address = listen.retry;
@@ -120,7 +160,7 @@ pub fn listen(
     if let Some(file) = &listen.client_ca {
         builder = builder.client_auth(ClientAuth::Require(Trust::File(file.clone())));
     }
-    let config = builder.build()?;
+    let config = more(builder).build()?;
     Listener::bind(listen.listen, &config)
         .map_err(|err| Failure::from(err).during(format!("listening at {}", listen.listen)))
 }

@@ -62,7 +62,7 @@ const STOP_WAIT: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
-    /// Address of this side.
+    /// Address of this side when the handshake ended.
     pub local: SocketAddr,
     /// Address of the peer when the handshake ended.
     pub peer: SocketAddr,
@@ -172,6 +172,33 @@ impl Connection {
     pub fn update_keys(&self) -> Result<()> {
         let result = self.shared.socket.update_keys();
         result.map_err(|err| self.shared.explain("updating keys", err))
+    }
+
+    /// Moves this side to another local address (RFC 9000 9.2): tries the new path, and uses it once
+    /// the peer has answered there. Until then, and if it never does, everything stays as it is;
+    /// [`Self::local_addr`] tells.
+    ///
+    /// Fails with the kernel's EINVAL before the handshake is confirmed, for an address of another
+    /// family, the present one, and if the peer forbids it; with EAGAIN while another path is tried
+    /// or the peer has given no unused connection id.
+    pub fn migrate(&self, local: SocketAddr) -> Result<()> {
+        let result = self.shared.socket.migrate(&local);
+        result.map_err(|err| match err.raw_os_error() {
+            Some(libc::EAGAIN) => Error::Io("moving to another address", err),
+            _ => self.shared.explain("moving to another address", err),
+        })
+    }
+
+    /// The address of this side now.
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        let result = self.shared.socket.local_addr();
+        result.map_err(|err| self.shared.explain("reading the local address", err))
+    }
+
+    /// The peer's address now.
+    pub fn peer_addr(&self) -> Result<SocketAddr> {
+        let result = self.shared.socket.peer_addr();
+        result.map_err(|err| self.shared.explain("reading the peer's address", err))
     }
 
     /// The transport parameters that the peer announced.

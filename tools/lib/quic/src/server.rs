@@ -62,6 +62,7 @@ struct Inner {
     settings: Settings,
     backlog: i32,
     early_data: bool,
+    preferred: Vec<SocketAddr>,
 }
 
 /// Collects the settings of a server.
@@ -75,6 +76,7 @@ pub struct ServerConfigBuilder {
     client_auth: ClientAuth,
     backlog: Option<i32>,
     early_data: bool,
+    preferred: Vec<SocketAddr>,
 }
 
 impl ServerConfig {
@@ -122,6 +124,13 @@ impl ServerConfigBuilder {
         self
     }
 
+    /// Asks clients to go on at this address once the handshake is over (RFC 9000 9.6); one of each
+    /// family may be given. It must be an address of this machine, with a port.
+    pub fn preferred_address(mut self, addr: SocketAddr) -> Self {
+        self.preferred.push(addr);
+        self
+    }
+
     /// How many connection attempts may wait for [`Listener::accept`]; 128 if not set.
     pub fn backlog(mut self, backlog: u16) -> Self {
         self.backlog = Some(i32::from(backlog.max(1)));
@@ -145,6 +154,7 @@ impl ServerConfigBuilder {
             settings: self.settings,
             backlog: self.backlog.unwrap_or(BACKLOG),
             early_data: self.early_data,
+            preferred: self.preferred,
         })))
     }
 }
@@ -243,6 +253,12 @@ impl Incoming {
     /// Runs the handshake and verifies the client as configured.
     pub fn handshake(self) -> Result<Connection> {
         let inner = &self.config.0;
+        for addr in &inner.preferred {
+            let what = "announcing the preferred address";
+            self.socket
+                .migrate(addr)
+                .map_err(|err| Error::Io(what, err))?;
+        }
         let ticket_key = self.socket.session_ticket().ok();
         let session =
             inner

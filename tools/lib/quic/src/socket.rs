@@ -260,6 +260,12 @@ impl Socket {
         sock::is_hung_up(self.as_fd())
     }
 
+    /// Moves an established connection to another local address; announces it as the preferred one
+    /// on a server whose handshake has not been run.
+    pub(crate) fn migrate(&self, addr: &SocketAddr) -> io::Result<()> {
+        sock::set_address(self.as_fd(), SOL_QUIC, opt::CONNECTION_MIGRATION, addr)
+    }
+
     /// Starts a key update.
     pub(crate) fn update_keys(&self) -> io::Result<()> {
         self.set(opt::KEY_UPDATE, &[])

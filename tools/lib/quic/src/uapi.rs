@@ -42,6 +42,7 @@ pub(crate) mod opt {
     pub(crate) const STREAM_RESET: i32 = 2;
     pub(crate) const STREAM_STOP_SENDING: i32 = 3;
     pub(crate) const CONNECTION_CLOSE: i32 = 5;
+    pub(crate) const CONNECTION_MIGRATION: i32 = 6;
     pub(crate) const KEY_UPDATE: i32 = 7;
     pub(crate) const TRANSPORT_PARAM: i32 = 8;
     pub(crate) const CONFIG: i32 = 9;

@@ -82,6 +82,32 @@ pub struct TrustArgs {
     pub ipv6: bool,
 }
 
+/// Continuing earlier sessions.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Session")]
+pub struct SessionArgs {
+    /// Continue the session kept in this file, if there is one, and keep the new one there
+    #[arg(long, value_name = "FILE")]
+    pub session: Option<PathBuf>,
+
+    /// Ask before the handshake (0-RTT), as many requests as --jobs says
+    #[arg(long, requires = "session")]
+    pub early: bool,
+}
+
+/// What a client does to its connection while it is in use, to see that it works.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Midway")]
+pub struct MidwayArgs {
+    /// Change the packet keys whenever this many bytes have arrived; K, M and G are understood
+    #[arg(long, value_name = "BYTES", value_parser = crate::human::parse_bytes)]
+    pub key_update: Option<u64>,
+
+    /// Go on from this address once the first bytes have arrived
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub migrate: Option<SocketAddr>,
+}
+
 /// Where a server listens, and whom it takes.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Listening")]

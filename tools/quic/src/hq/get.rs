@@ -8,6 +8,7 @@ use std::{
         Read,
         Write, //
     },
+    iter,
     path::{
         Path,
         PathBuf, //
@@ -18,15 +19,17 @@ use std::{
     },
 };
 
-use indicatif::ProgressBar;
 use quic::{
+    BiStream,
     Connection,
     Error, //
 };
 use serde::Serialize;
 
 use super::{
+    midway::Midway,
     request,
+    session,
     CHUNK, //
 };
 use crate::{
@@ -130,19 +133,36 @@ fn from_server(
         &options.own,
         &options.transport,
     )?;
-    let conn = client.connect()?;
+    let started = Instant::now();
+    let (conn, asked) = connect(args, &client, &jobs)?;
     let bar = output.spinner();
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
-    let started = Instant::now();
-    let results = workers::each(usize::from(args.jobs), jobs, |(path, file)| {
-        fetch(&conn, &path, file.as_deref(), &bar).map_err(|failure| failure.during(path))
+    let asked = asked
+        .into_iter()
+        .map(Some)
+        .chain(iter::repeat_with(|| None));
+    let jobs = jobs.into_iter().zip(asked).collect();
+    let midway = Midway::new(&args.midway);
+    let on_bytes = |bytes| {
+        bar.inc(bytes);
+        midway.on_received(&conn, bytes);
+    };
+    let results = workers::each(usize::from(args.jobs), jobs, |((path, file), asked)| {
+        fetch(&conn, asked, &path, file.as_deref(), &on_bytes)
+            .map_err(|failure| failure.during(path))
     });
     let time = started.elapsed();
     bar.finish_and_clear();
     let connection = ConnectionReport::of(&conn);
+    let saved = match &args.session.session {
+        Some(file) if results.iter().all(Result::is_ok) => session::save(&conn, file),
+        _ => Ok(()),
+    };
     // The server has nothing more to say, and this side has everything.
     let _ = conn.abort(0, "done");
     let files = results.into_iter().collect::<Result<Vec<FileReport>>>()?;
+    saved?;
+    midway.finish()?;
     let bytes = files
         .iter()
         .fold(0u64, |sum, file| sum.saturating_add(file.size));
@@ -157,6 +177,33 @@ fn from_server(
         output.result(&report, &lines(&report, time));
     }
     Ok(())
+}
+
+/// Connects. With --early the first requests have been made on the streams that come with it.
+fn connect(
+    args: &Get,
+    client: &Client,
+    jobs: &[(String, Option<PathBuf>)],
+) -> Result<(Connection, Vec<BiStream>)> {
+    let ticket = match &args.session.session {
+        Some(file) => session::load(file)?,
+        None => None,
+    };
+    let Some(ticket) = ticket else {
+        return Ok((client.connect()?, Vec::new()));
+    };
+    if !args.session.early {
+        return Ok((client.resume(&ticket)?, Vec::new()));
+    }
+    let first = jobs.iter().take(usize::from(args.jobs));
+    client.resume_early(&ticket, |early| {
+        first.map(|(path, _)| ask(early.open_bi()?, path)).collect()
+    })
+}
+
+fn ask(mut stream: BiStream, path: &str) -> quic::Result<BiStream> {
+    stream.send.write_last(request::encode(path).as_bytes())?;
+    Ok(stream)
 }
 
 fn lines(report: &Report, time: Duration) -> Vec<String> {
@@ -177,22 +224,26 @@ fn lines(report: &Report, time: Duration) -> Vec<String> {
     lines
 }
 
+/// Fetches a path, on a stream on which it was asked for already or on a new one.
 fn fetch(
     conn: &Connection,
+    asked: Option<BiStream>,
     path: &str,
     file: Option<&Path>,
-    bar: &ProgressBar,
+    on_bytes: &impl Fn(u64),
 ) -> Result<FileReport> {
     let started = Instant::now();
-    let mut stream = conn.open_bi()?;
-    stream.send.write_last(request::encode(path).as_bytes())?;
+    let mut stream = match asked {
+        Some(stream) => stream,
+        None => ask(conn.open_bi()?, path)?,
+    };
     let size = match file {
-        None => copy(&mut stream.recv, &mut io::stdout().lock(), bar)?,
+        None => copy(&mut stream.recv, &mut io::stdout().lock(), on_bytes)?,
         Some(file) => {
             let partial = Partial::new(part_name(file));
             let open = |err: &io::Error| Failure::io(partial.path().display(), err);
             let mut out = File::create(partial.path()).map_err(|err| open(&err))?;
-            let size = copy(&mut stream.recv, &mut out, bar)?;
+            let size = copy(&mut stream.recv, &mut out, on_bytes)?;
             std::fs::rename(partial.path(), file).map_err(|err| open(&err))?;
             partial.keep();
             size
@@ -212,7 +263,7 @@ fn part_name(file: &Path) -> PathBuf {
     name.into()
 }
 
-fn copy(from: &mut impl Read, to: &mut impl Write, bar: &ProgressBar) -> Result<u64> {
+fn copy(from: &mut impl Read, to: &mut impl Write, on_bytes: &impl Fn(u64)) -> Result<u64> {
     let mut buf = vec![0; CHUNK];
     let mut total: u64 = 0;
     loop {
@@ -225,7 +276,7 @@ fn copy(from: &mut impl Read, to: &mut impl Write, bar: &ProgressBar) -> Result<
         to.write_all(buf.get(..len).unwrap_or_default())
             .map_err(|err| Failure::io("writing", &err))?;
         total = total.saturating_add(len as u64);
-        bar.inc(len as u64);
+        on_bytes(len as u64);
     }
 }
 

@@ -15,7 +15,8 @@ use std::{
 use quic::{
     BiStream,
     Connection,
-    PeerStream, //
+    PeerStream,
+    ServerConfigBuilder, //
 };
 use serde::Serialize;
 
@@ -96,12 +97,17 @@ pub fn run(args: &Serve, output: Output) -> Result<()> {
         )));
     }
     let server = &args.server;
-    let listener = setup::listen(
+    let listener = setup::listen_with(
         "serve",
         &args.alpn,
         &server.listen,
         &server.own,
         &server.transport,
+        |builder| {
+            let builder = builder.early_data(args.early);
+            let announce = |builder: ServerConfigBuilder, addr| builder.preferred_address(addr);
+            args.preferred.iter().copied().fold(builder, announce)
+        },
     )?;
     let address = listener.local_addr()?.to_string();
     let line = format!("serving {} at {address}", root.display());

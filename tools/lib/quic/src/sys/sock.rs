@@ -158,6 +158,19 @@ pub(crate) fn recv(fd: BorrowedFd<'_>, data: &mut [u8], flags: c_int) -> io::Res
     Ok(received)
 }
 
+/// `setsockopt` with an address as the value.
+pub(crate) fn set_address(
+    fd: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+    addr: &SocketAddr,
+) -> io::Result<()> {
+    let raw = RawAddr::new(addr);
+    // SAFETY: the value is valid for its length.
+    check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, raw.as_ptr().cast(), raw.len()) })
+        .map(drop)
+}
+
 /// Sets an option; an empty `value` is legal.
 pub(crate) fn setsockopt(
     fd: BorrowedFd<'_>,
