@@ -23,7 +23,10 @@ use crate::{
         rand,
         time::monotonic_nanos, //
     },
-    lookup::InitialKey,
+    lookup::{
+        InitialKey,
+        ResetKey, //
+    },
     mem::{
         Box,
         Vec, //
@@ -72,6 +75,8 @@ pub(crate) struct Attached {
     pub(crate) spare_batch: Option<SkBuff>,
     /// Ids in the lookup table.
     pub(crate) cids: Vec<ConnectionId>,
+    /// Stateless reset tokens of the peer in the lookup table, one for each of its ids in use.
+    pub(crate) resets: Vec<ResetKey>,
     /// The client's first id in the lookup table, on a server.
     pub(crate) original: Option<InitialKey>,
     /// The rest of an event of which a part was read.
@@ -101,6 +106,7 @@ impl Attached {
             spare: None,
             spare_batch: None,
             cids: Vec::new(),
+            resets: Vec::new(),
             original: None,
             event: None,
             dirty: false,

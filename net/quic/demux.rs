@@ -30,12 +30,17 @@ use crate::{
             Tunnel, //
         }, //
     },
-    lookup::InitialKey,
+    lookup::{
+        InitialKey,
+        ResetKey, //
+    },
     packet::Packet,
     socket::Quic,
     stateless, //
 };
 
+/// Shortest datagram that may be a stateless reset (RFC 9000 10.3).
+const MIN_RESET: usize = 21;
 /// TLS alert (RFC 7301 3.2).
 const NO_APPLICATION_PROTOCOL: u8 = 120;
 
@@ -74,6 +79,23 @@ impl Demux {
         tables.by_initial(&key)
     }
 
+    /// The connection that a datagram to no known connection id resets, if it is a stateless reset:
+    /// it looks like any packet, but for the token at its end.
+    // RFC 9000 10.3.1 #2
+    fn find_reset(
+        &self,
+        tunnel: &Tunnel<Self>,
+        meta: &UdpMeta,
+        bytes: &[u8],
+    ) -> Option<SockRef<Quic>> {
+        let token = *bytes.last_chunk().filter(|_| bytes.len() >= MIN_RESET)?;
+        self.globals.tables.by_reset(&ResetKey {
+            net: tunnel.net(),
+            remote: meta.remote,
+            token,
+        })
+    }
+
     /// Finds the socket for one datagram and gives it there.
     fn dispatch(&self, tunnel: &Tunnel<Self>, skb: SkBuff) {
         let meta = skb.udp_meta();
@@ -86,6 +108,10 @@ impl Demux {
             return;
         }
         let tables = &self.globals.tables;
+        if let Some(sk) = self.find_reset(tunnel, &meta, skb.data()) {
+            input::deliver(&sk, skb);
+            return;
+        }
         if tables.listener(tunnel, &meta.local, |_| true).is_some() {
             let key = &self.globals.reset_key;
             stateless::reset(key, &self.counters, tunnel.raw(), &skb, &meta);

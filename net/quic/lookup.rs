@@ -2,10 +2,11 @@
 
 //! How a datagram finds its socket.
 //!
-//! Three tables, for all network namespaces together: connections by the connection ids that they
+//! Four tables, for all network namespaces together: connections by the connection ids that they
 //! issued, server connections by the id that their client chose for its first packets (together
-//! with both addresses, as anybody may choose any id), and listeners by port. The tables hold
-//! references; a socket is taken out before its connection is dropped.
+//! with both addresses, as anybody may choose any id), listeners by port, and connections by the
+//! tokens by which their peers would reset them, since a stateless reset names no connection id.
+//! The tables hold references; a socket is taken out before its connection is dropped.
 
 #![forbid(unsafe_code)]
 
@@ -65,6 +66,25 @@ impl Key for InitialKey {
         bytes.push_addr(&self.local);
         bytes.push_addr(&self.remote);
         bytes.push(self.cid.as_slice());
+        hash(bytes.as_slice())
+    }
+}
+
+/// A stateless reset token and the address that it is believed from. The hash is keyed, so the
+/// time of a lookup tells nothing of how near a guess was (RFC 9000 10.3.1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ResetKey {
+    pub(crate) net: NetId,
+    pub(crate) remote: SocketAddr,
+    pub(crate) token: [u8; 16],
+}
+
+impl Key for ResetKey {
+    fn with_bytes<R>(&self, hash: impl FnOnce(&[u8]) -> R) -> R {
+        let mut bytes = Bytes::<48>::new();
+        bytes.push(&self.net.to_bytes());
+        bytes.push_addr(&self.remote);
+        bytes.push(&self.token);
         hash(bytes.as_slice())
     }
 }
@@ -139,6 +159,8 @@ pub(crate) struct Tables {
     #[pin]
     pub(crate) initials: Table<InitialKey, SockRef<Quic>>,
     #[pin]
+    pub(crate) resets: Table<ResetKey, SockRef<Quic>>,
+    #[pin]
     pub(crate) listeners: Table<PortKey, Listening>,
     #[pin]
     pub(crate) hellos: Hellos,
@@ -152,6 +174,7 @@ impl Tables {
         pin_init!(Self {
             cids <- Table::new(),
             initials <- Table::new(),
+            resets <- Table::new(),
             listeners <- Table::new(),
             hellos <- Hellos::new(),
             nets <- Table::new(),
@@ -171,6 +194,11 @@ impl Tables {
     /// The server connection whose client still uses the id that it chose itself.
     pub(crate) fn by_initial(&self, key: &InitialKey) -> Option<SockRef<Quic>> {
         self.initials.find(key, |sk| Some(sk.clone()))
+    }
+
+    /// The connection that a datagram would reset.
+    pub(crate) fn by_reset(&self, key: &ResetKey) -> Option<SockRef<Quic>> {
+        self.resets.find(key, |sk| Some(sk.clone()))
     }
 
     /// Whether listeners for `addr` differ by the protocols of the application.

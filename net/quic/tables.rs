@@ -4,12 +4,17 @@
 
 #![forbid(unsafe_code)]
 
+use core::net::SocketAddr;
+
 use crate::{
     attached::Attached,
     common::id::ConnectionId,
     conn::CidOp,
     linux::net::sock::Sock,
-    lookup::CidKey,
+    lookup::{
+        CidKey,
+        ResetKey, //
+    },
     socket::Quic, //
 };
 
@@ -19,8 +24,8 @@ pub(crate) fn sync(sk: &Sock<Quic>, at: &mut Attached) {
         match op {
             CidOp::Add { cid, .. } => add(sk, at, cid),
             CidOp::Remove { cid } => remove(sk, at, &cid),
-            // Tokens are looked for by the connection that the datagram's address leads to.
-            CidOp::AddReset { .. } | CidOp::RemoveReset { .. } => {}
+            CidOp::AddReset { token, remote } => add_reset(sk, at, token, remote),
+            CidOp::RemoveReset { token, remote } => remove_reset(sk, at, token, remote),
         }
     }
 }
@@ -62,6 +67,29 @@ fn remove(sk: &Sock<Quic>, at: &mut Attached, cid: &ConnectionId) {
     drop(tables.cids.remove_if(&key, |other| other.is(sk)));
 }
 
+/// Without memory the token stays unknown: the connection would end by its idle time-out instead.
+fn add_reset(sk: &Sock<Quic>, at: &mut Attached, token: [u8; 16], remote: SocketAddr) {
+    let tables = &sk.shared().globals.tables;
+    let net = sk.raw().net().id();
+    let key = ResetKey { net, remote, token };
+    if at.resets.try_reserve(1).is_err() {
+        return;
+    }
+    if tables.resets.insert(key, sk.to_ref(), |_| true).is_ok() {
+        let _ = at.resets.push_within_capacity(key);
+    }
+}
+
+fn remove_reset(sk: &Sock<Quic>, at: &mut Attached, token: [u8; 16], remote: SocketAddr) {
+    let net = sk.raw().net().id();
+    let key = ResetKey { net, remote, token };
+    if let Some(place) = at.resets.iter().position(|known| *known == key) {
+        at.resets.remove(place);
+        let tables = &sk.shared().globals.tables;
+        drop(tables.resets.remove_if(&key, |other| other.is(sk)));
+    }
+}
+
 /// Takes everything of this connection out of the tables.
 pub(crate) fn clear(sk: &Sock<Quic>, at: &mut Attached) {
     let tables = &sk.shared().globals.tables;
@@ -69,6 +97,9 @@ pub(crate) fn clear(sk: &Sock<Quic>, at: &mut Attached) {
     while let Some(cid) = at.cids.pop() {
         let key = CidKey { net, cid };
         drop(tables.cids.remove_if(&key, |other| other.is(sk)));
+    }
+    while let Some(key) = at.resets.pop() {
+        drop(tables.resets.remove_if(&key, |other| other.is(sk)));
     }
     if let Some(key) = at.original.take() {
         drop(tables.initials.remove_if(&key, |other| other.is(sk)));
