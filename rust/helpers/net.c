@@ -460,6 +460,21 @@ void *quic_helper_sk_user_data(const struct sock *sk)
 	return rcu_dereference_sk_user_data(sk);
 }
 
+/*
+ * The IP layer shall let packets of any size that the device takes pass, whatever
+ * ICMP said of the path: else a forged message could stop a connection, and no
+ * probe would ever find out that the path has widened.  The user may choose
+ * otherwise by IP_MTU_DISCOVER.
+ */
+void quic_helper_sk_probe_pmtu(struct sock *sk)
+{
+	WRITE_ONCE(inet_sk(sk)->pmtudisc, IP_PMTUDISC_PROBE);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6 && inet6_sk(sk))
+		WRITE_ONCE(inet6_sk(sk)->pmtudisc, IPV6_PMTUDISC_PROBE);
+#endif
+}
+
 unsigned short quic_helper_inet_num(const struct sock *sk)
 {
 	return inet_sk(sk)->inet_num;
@@ -467,9 +482,21 @@ unsigned short quic_helper_inet_num(const struct sock *sk)
 
 /* Routes. */
 
+/*
+ * What the device or the administrator says.  What ICMP said of the path is
+ * left out: anybody may have sent that, and QUIC probes for itself.
+ */
 u32 quic_helper_dst_mtu(const struct dst_entry *dst)
 {
-	return dst_mtu(dst);
+	u32 device = READ_ONCE(dst_dev(dst)->mtu);
+	u32 route = dst_metric_raw(dst, RTAX_MTU);
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (dst->ops->family == AF_INET6 &&
+	    dst_rt6_info(dst)->rt6i_flags & RTF_CACHE)
+		route = 0;
+#endif
+	return route ? min(route, device) : device;
 }
 
 bool quic_helper_dst_check(struct dst_entry *dst, u32 cookie)
