@@ -10,7 +10,7 @@ set -euo pipefail
 TOOLCHAIN="build-essential gcc-14 rustc cargo rust-src rustfmt rust-clippy bindgen libclang-dev bc bison
  flex libelf-dev libssl-dev cpio xz-utils zstd kmod pahole python3 pkg-config libgnutls28-dev gnutls-bin openssl
  ca-certificates perl-base git"
-GUEST_TOOLS="qemu-system-x86 virtiofsd iproute2 iputils-ping procps tcpdump tshark ethtool
+GUEST_TOOLS="qemu-system-x86 virtiofsd iproute2 iputils-ping procps tcpdump tshark ethtool nftables
  shellcheck python3-aioquic busybox-static util-linux netcat-openbsd jq file strace"
 
 SERIES='' SUITE='' RELEASE='' COMPILER='' VERSION=''

@@ -233,6 +233,16 @@ static int apply(int fd, const char *alpn, const struct quic_transport_param *pa
 	return ret ? ret : qk_events(fd, events);
 }
 
+/* What @opts says about one side, set on a socket that is new. */
+int qk_apply(int fd, const struct qk_opts *opts, bool server)
+{
+	if (server)
+		return apply(fd, opts->alpn, opts->server_param, opts->server_config,
+			     opts->server_events);
+	return apply(fd, opts->alpn, opts->client_param, opts->client_config,
+		     opts->client_events);
+}
+
 int qk_listen(const struct qk_opts *opts)
 {
 	int fd = qk_socket(opts->family, opts->type);
@@ -242,8 +252,7 @@ int qk_listen(const struct qk_opts *opts)
 		return fd;
 	ret = qk_bind_loopback(fd, opts->family);
 	if (!ret)
-		ret = apply(fd, opts->alpn, opts->server_param, opts->server_config,
-			    opts->server_events);
+		ret = qk_apply(fd, opts, true);
 	if (!ret && listen(fd, 16))
 		ret = -errno;
 	if (ret)
@@ -261,8 +270,7 @@ int qk_connect(const struct qk_opts *opts, __u16 port)
 	if (fd < 0)
 		return fd;
 	len = qk_loopback(&ss, opts->family, port);
-	ret = apply(fd, opts->alpn, opts->client_param, opts->client_config,
-		    opts->client_events);
+	ret = qk_apply(fd, opts, false);
 	if (!ret && connect(fd, (struct sockaddr *)&ss, len))
 		ret = -errno;
 	if (ret)

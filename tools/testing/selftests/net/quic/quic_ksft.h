@@ -92,6 +92,7 @@ __u16 qk_port(int fd);
 int qk_bind_loopback(int fd, enum qk_family family);
 int qk_listen(const struct qk_opts *opts);
 int qk_connect(const struct qk_opts *opts, __u16 port);
+int qk_apply(int fd, const struct qk_opts *opts, bool server);
 int qk_accept(int listener);
 void qk_close(int *fd);
 
@@ -117,6 +118,7 @@ int qk_hs_recv(int fd, __u8 level, void *buf, size_t len);
 int qk_secret(int fd, __u8 level, bool send, bool from_server, __u32 cipher);
 int qk_give_params(int from, int to);
 size_t qk_client_hello(int fd, const char *alpn, __u8 *buf, size_t size);
+int qk_hs_hello(struct qk_pair *p, const struct qk_opts *opts);
 int qk_hs_start(struct qk_pair *p, const struct qk_opts *opts);
 int qk_hs_finish(struct qk_pair *p, __u32 cipher);
 int qk_pair_open(struct qk_pair *p, const struct qk_opts *opts);

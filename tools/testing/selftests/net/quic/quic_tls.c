@@ -171,22 +171,13 @@ size_t qk_client_hello(int fd, const char *alpn, __u8 *buf, size_t size)
 	return w.len;
 }
 
-/* Listener, client and accepted socket with the ClientHello carried over. */
-int qk_hs_start(struct qk_pair *p, const struct qk_opts *opts)
+/* The ClientHello of a connecting client, carried over to an accepted socket. */
+int qk_hs_hello(struct qk_pair *p, const struct qk_opts *opts)
 {
 	__u8 hello[1024], got[1024];
-	size_t len;
+	size_t len = qk_client_hello(p->client, opts->alpn, hello, sizeof(hello));
 	int ret;
 
-	p->client = -1;
-	p->server = -1;
-	p->listener = qk_listen(opts);
-	if (p->listener < 0)
-		return p->listener;
-	p->client = qk_connect(opts, qk_port(p->listener));
-	if (p->client < 0)
-		return p->client;
-	len = qk_client_hello(p->client, opts->alpn, hello, sizeof(hello));
 	if (!len)
 		return -EMSGSIZE;
 	ret = qk_hs_send(p->client, QUIC_CRYPTO_INITIAL, hello, len, 0);
@@ -199,6 +190,20 @@ int qk_hs_start(struct qk_pair *p, const struct qk_opts *opts)
 	if (ret)
 		return ret;
 	return memcmp(hello, got, len) ? -EBADMSG : 0;
+}
+
+/* Listener, client and accepted socket with the ClientHello carried over. */
+int qk_hs_start(struct qk_pair *p, const struct qk_opts *opts)
+{
+	p->client = -1;
+	p->server = -1;
+	p->listener = qk_listen(opts);
+	if (p->listener < 0)
+		return p->listener;
+	p->client = qk_connect(opts, qk_port(p->listener));
+	if (p->client < 0)
+		return p->client;
+	return qk_hs_hello(p, opts);
 }
 
 static int server_answers(int server, __u32 cipher)

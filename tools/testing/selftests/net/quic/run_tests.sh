@@ -6,7 +6,8 @@
 #
 #   run_tests.sh [-m] [DIR] [PROGRAM...]
 #
-# DIR holds the programs (default: where this script is).  With -m the module
+# DIR holds the programs (default: where this script is).  quic_paths.sh runs
+# those that need a network, for which it needs root, ip, nft and tc.  With -m the module
 # must unload after the tests without leaving a reference.
 # QUIC_KSFT_SCALE multiplies all time limits; it is measured if not set.
 # The exit status is 0 if nothing failed, 4 if all was skipped, else 1.
@@ -27,7 +28,8 @@ while getopts mh opt; do
 done
 shift $((OPTIND - 1))
 
-dir=$(dirname "$0")
+here=$(dirname "$0")
+dir=$here
 if [ -d "$1" ]; then
 	dir=$1
 	shift
@@ -35,7 +37,8 @@ fi
 
 programs="quic_uapi quic_socket quic_addr quic_listen quic_option quic_option_size
 quic_option_blob quic_param quic_handshake quic_sendmsg quic_cmsg quic_recvmsg
-quic_stream quic_stream_end quic_event quic_poll quic_wait quic_life quic_bulk quic_hostile"
+quic_stream quic_stream_end quic_event quic_poll quic_wait quic_life quic_bulk quic_hostile
+quic_paths.sh"
 [ $# -gt 0 ] && programs=$*
 
 log=$(mktemp) || exit 1
@@ -89,7 +92,10 @@ count()
 run_one()
 {
 	before=$(kernel_warnings)
-	"$dir/$1" >"$log" 2>&1
+	case $1 in
+	*.sh) sh "$here/$1" "$dir" >"$log" 2>&1 ;;
+	*) "$dir/$1" >"$log" 2>&1 ;;
+	esac
 	status=$?
 	renumber "$1"
 	skip=$(count '^ok .*# SKIP')
