@@ -163,6 +163,7 @@ fn show_state(sk: &mut Held<'_, Quic>, state: ConnState, path: PathAddr) {
     if sk.local != Some(path.local) {
         raw.set_local(&path.local);
         sk.local = Some(path.local);
+        sk.choose_tunnel();
     }
     if sk.remote != Some(path.remote) {
         raw.set_remote(&path.remote);

@@ -101,6 +101,25 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Makes the UDP socket of the local address the present one, after a migration.
+    pub(crate) fn choose_tunnel(&mut self) {
+        let Some(local) = self.local else {
+            return;
+        };
+        let serves = |tunnel: &Option<TunnelRef<Demux>>| {
+            tunnel.as_ref().is_some_and(|tunnel| {
+                let (port, ip) = (tunnel.addr().port(), tunnel.addr().ip());
+                port == local.port() && (ip == local.ip() || ip.is_unspecified())
+            })
+        };
+        if serves(&self.tunnel) {
+            return;
+        }
+        if let Some(other) = self.other_tunnels.iter_mut().find(|other| serves(other)) {
+            core::mem::swap(other, &mut self.tunnel);
+        }
+    }
+
     /// Whether this socket plays the server's part.
     pub(crate) fn is_server(&self) -> bool {
         self.backlog != 0

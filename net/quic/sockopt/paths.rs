@@ -28,10 +28,7 @@ use crate::{
         udp_tunnel::TunnelRef, //
     },
     sendmsg::is_open,
-    socket::{
-        Quic,
-        State, //
-    },
+    socket::Quic,
     uapi::ConnectionIdInfo, //
 };
 
@@ -103,7 +100,6 @@ fn open_tunnel(sk: &mut Owned<'_, Quic>, addr: SocketAddr) -> Result {
     let globals = sk.sk().shared().globals.clone();
     let receiver = Demux::new(globals.clone(), sk.sk().shared().counters.clone());
     let tunnel = globals.tunnels.bind(sk.sk().raw(), addr, receiver)?;
-    put_present_first(sk);
     if let Some(replaced) = other(sk, &addr).replace(tunnel) {
         replaced.release();
     }
@@ -117,30 +113,6 @@ fn other<'a>(sk: &'a mut Owned<'_, Quic>, addr: &SocketAddr) -> &'a mut Option<T
         v4
     } else {
         v6
-    }
-}
-
-/// After a migration the tunnel in use is another one than before.
-fn put_present_first(sk: &mut Owned<'_, Quic>) {
-    let Some(local) = sk.local else {
-        return;
-    };
-    let serves = |tunnel: &Option<TunnelRef<Demux>>| {
-        tunnel.as_ref().is_some_and(|tunnel| {
-            let addr = tunnel.addr();
-            addr.port() == local.port() && (addr.ip() == local.ip() || addr.ip().is_unspecified())
-        })
-    };
-    let State {
-        tunnel,
-        other_tunnels,
-        ..
-    }: &mut State = &mut *sk;
-    if serves(tunnel) {
-        return;
-    }
-    if let Some(present) = other_tunnels.iter_mut().find(|other| serves(other)) {
-        core::mem::swap(present, tunnel);
     }
 }
 
