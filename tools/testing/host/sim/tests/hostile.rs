@@ -211,27 +211,6 @@ fn key_updates_without_end_by_somebody_without_keys_change_nothing() {
 }
 
 #[test]
-fn a_message_of_the_network_about_another_path_or_size_changes_nothing() {
-    let mut client = Setup::default();
-    client.plan.streams = vec![(Dir::Bidi, 100_000)];
-    let mut pair = Pair::new(1, Link::default(), &client, Setup::default());
-    assert!(pair.transfer(20, 1, 0));
-    pair.wait(Duration::from_secs(2));
-    let mut client = pair.client.borrow_mut();
-    let connection = &mut client.peer.connection;
-    let (path, found) = (connection.path(), connection.info().mtu);
-    assert!(found > 1_400);
-    for payload in [0, 1, 68, 576, 1_199, found + 1, u16::MAX] {
-        connection.handle_packet_too_big(path, payload);
-        assert_eq!(connection.info().mtu, found, "{payload}");
-    }
-    let mut other = path;
-    other.remote = SocketAddr::from(([203, 0, 113, 5], 443));
-    connection.handle_packet_too_big(other, 1_250);
-    assert_eq!(connection.info().mtu, found);
-}
-
-#[test]
 fn numbers_at_the_end_of_their_range_overflow_nothing() {
     let max = (1u64 << 62) - 1;
     let cases: Vec<(&str, Vec<u8>, Option<u64>)> = vec![

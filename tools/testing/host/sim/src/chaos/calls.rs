@@ -12,7 +12,11 @@ use quic_core::common::id::{
     StreamId, //
 };
 use quic_core::common::time::Duration;
-use quic_core::conn::Secret;
+use quic_core::conn::{
+    PacketTooBig,
+    PathAddr,
+    Secret, //
+};
 use quic_core::params::TransportParams;
 
 use super::Chaos;
@@ -233,12 +237,27 @@ impl Chaos<'_> {
         }
     }
 
-    /// An ICMP message, matched to the connection.
+    /// An ICMP message that quotes a packet under way, or something that nobody has sent.
     fn drop_datagram_size(&mut self, side: Side) {
-        let payload = self.script.number().min(65_535) as u16;
+        let (max_payload, payload) = (self.script.number(), self.script.number());
+        let mut quoted = self.script.bytes(60);
+        // What the client sends is under way to the server.
+        let packet = self.flying[usize::from(side.is_client())].back().cloned();
+        let path = packet.as_ref().map(|packet| PathAddr {
+            local: packet.src,
+            remote: packet.dst,
+        });
+        if let (Some(packet), true) = (packet, quoted.is_empty()) {
+            quoted = packet.bytes;
+        }
         if let Some(peer) = self.peer(side) {
-            let path = peer.connection.path();
-            peer.connection.handle_packet_too_big(path, payload);
+            let message = PacketTooBig {
+                path: path.unwrap_or(peer.connection.path()),
+                max_payload: max_payload.min(65_535) as u16,
+                payload: payload.min(65_535) as u16,
+                quoted: &quoted,
+            };
+            peer.connection.handle_packet_too_big(&message);
         }
     }
 
