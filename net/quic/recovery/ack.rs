@@ -30,7 +30,7 @@ const MAX_RANGES: usize = 256;
 
 /// Packet numbers below an acknowledged ACK frame that are still told apart, so that packets the
 /// network reordered are not taken for duplicates. Costs a few bytes a frame, and only after loss.
-const REORDER_SLACK: u64 = 128;
+const REORDER_SLACK: u64 = 1024;
 
 /// An endpoint that only receives asks for an acknowledgement of its ACK frames after this many of
 /// them, RFC 9000 13.2.4, if there are at least [`MANY_RANGES`] that it could then forget.
