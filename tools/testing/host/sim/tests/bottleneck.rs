@@ -149,18 +149,32 @@ fn cubic_and_newreno_live_side_by_side() {
     }
 }
 
-#[test]
-fn the_receive_window_grows_to_a_long_path() {
-    let link = Link::bottleneck(100, 10_000_000);
+/// Share of the bottleneck, in percent, that one stream to a server with these windows has in
+/// three seconds after `warm_up`, over `delay` milliseconds each way.
+fn share_of_long_path(delay: u64, rate: u64, windows: (u64, u64), warm_up: u64) -> u64 {
+    let link = Link::bottleneck(delay, rate);
     let mut server = Setup::default();
-    server.params.initial_max_data = 500_000;
-    server.params.initial_max_stream_data_uni = 300_000;
-    let mut pair = Pair::new(1, link, &client(200_000_000, Algorithm::Cubic), server);
+    (
+        server.params.initial_max_data,
+        server.params.initial_max_stream_data_uni,
+    ) = windows;
+    let mut pair = Pair::new(1, link, &client(4_000_000_000, Algorithm::Cubic), server);
     assert!(pair.connect(10));
-    pair.wait(Duration::from_secs(10));
+    pair.wait(Duration::from_secs(warm_up));
     let before = pair.server.borrow().peers[0].app.bytes();
-    pair.wait(Duration::from_secs(5));
-    let rate = (pair.server.borrow().peers[0].app.bytes() - before) / 5;
-    // The first window alone would give 300000 bytes in 200 ms.
-    assert!(rate > 3 * 1_500_000, "{rate} bytes a second");
+    pair.wait(Duration::from_secs(3));
+    let bytes = pair.server.borrow().peers[0].app.bytes() - before;
+    bytes * 100 / (3 * rate)
+}
+
+#[test]
+fn the_receive_windows_grow_to_the_bandwidth_delay_product() {
+    // Two megabytes are under way; the first windows would admit 500 and 300 kB of them.
+    let share = share_of_long_path(100, 10_000_000, (500_000, 300_000), 20);
+    assert!(share >= 90, "{share} %");
+    // The default windows of the socket interface, and a path for four megabytes.
+    let params = quic_sim::node::params();
+    let windows = (params.initial_max_data, params.initial_max_stream_data_uni);
+    let share = share_of_long_path(50, 40_000_000, windows, 8);
+    assert!(share >= 90, "{share} %");
 }
