@@ -4,6 +4,16 @@
 
 use super::*;
 
+// RFC 9000 17.2.3 #2 test
+#[test]
+fn numbers_go_on_after_everything_was_given_up() {
+    let mut bed = Bed::new(config(Side::Client));
+    let last = bed.send_many(5)[4];
+    let now = bed.now;
+    bed.recovery.abandon(Space::Data, now, &mut |_, _, _, _| {});
+    assert!(bed.send(Space::Data) > last);
+}
+
 #[test]
 fn a_new_path_starts_anew_and_old_packets_do_not_touch_it() {
     // RFC 9000 9.4 #1 test, RFC 9000 9.4 #2 test

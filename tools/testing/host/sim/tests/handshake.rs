@@ -220,6 +220,7 @@ fn early_data_survives_a_retry_and_a_version_negotiation() {
     }
 }
 
+// RFC 9000 19.7 #1 test
 #[test]
 fn a_token_of_an_earlier_connection_saves_the_retry() {
     let mut server = server();

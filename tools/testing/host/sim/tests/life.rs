@@ -362,6 +362,7 @@ fn a_migration_to_a_dead_address_is_given_up() {
 }
 
 // RFC 9000 9 #2 test
+// RFC 9000 18.2 #3 test
 #[test]
 fn a_server_that_forbids_migration_is_obeyed() {
     let mut server = server();

@@ -246,7 +246,10 @@ fn early_packets_end_when_the_servers_new_limits_are_known() {
         let is_known = !client.peer.peer_params.is_empty();
         for (_, packet) in client.drive(now) {
             let levels = levels(&packet.bytes);
-            let count = levels.iter().filter(|level| **level == Level::Early).count();
+            let count = levels
+                .iter()
+                .filter(|level| **level == Level::Early)
+                .count();
             assert!(!is_known || count == 0, "{levels:?}");
             early += count;
             between += usize::from(is_known && !levels.contains(&Level::App));
@@ -256,7 +259,12 @@ fn early_packets_end_when_the_servers_new_limits_are_known() {
             client.receive(now, packet);
         }
         let next = [client.next_timeout(), server.next_timeout()];
-        now = next.into_iter().flatten().min().expect("a deadline").max(now);
+        now = next
+            .into_iter()
+            .flatten()
+            .min()
+            .expect("a deadline")
+            .max(now);
         client.timeout(now);
         server.timeout(now);
         if client.peer.connection.is_confirmed() && client.peer.app.is_sent() {

@@ -15,16 +15,22 @@ use quic_core::common::{
     ConnectionId,
     Dir,
     Instant,
+    Level,
+    Reader,
     Side,
     Stats,
     Version, //
 };
 use quic_core::conn::accept::FirstPacket;
-use quic_core::conn::State;
+use quic_core::conn::{
+    Info,
+    State, //
+};
 use quic_core::crypto::{
     initial_keys,
     Secret, //
 };
+use quic_core::frame::Frame;
 use quic_core::packet::{
     protect,
     stateless, //
@@ -44,6 +50,7 @@ use quic_sim::pair::{
     Pair, //
 };
 use quic_sim::peer::Peer;
+use quic_sim::world::Node;
 
 /// Two endpoints, connected and at rest, each with one stream of one byte.
 pub struct Lab {
@@ -94,12 +101,7 @@ impl Lab {
             pn: 1_000_000,
         };
         for side in [Side::Client, Side::Server] {
-            lab.with(side, |peer, _| {
-                let streams = peer.connection.streams_mut();
-                let id = streams.open(None, Dir::Bidi).expect("a stream");
-                let chunk = Chunk::try_from_slice(b"x").expect("memory");
-                assert!(streams.queue(id, chunk, false).is_ok());
-            });
+            lab.open_stream(side);
             let packets = lab.drive(side);
             let short = packets.iter().find(|packet| packet.bytes[0] & 0x80 == 0);
             let bytes = &short.expect("stream data").bytes;
@@ -162,12 +164,54 @@ impl Lab {
 
     /// Lets the server receive frames of its client at another address of its own.
     pub fn inject_at(&mut self, dst: SocketAddr, payload: &[u8]) {
+        self.inject_over(addr(Side::Client), dst, payload);
+    }
+
+    /// Lets the server receive frames of its client over any path.
+    pub fn inject_over(&mut self, src: SocketAddr, dst: SocketAddr, payload: &[u8]) {
         let bytes = self.forge(Side::Client, 0x43, payload);
         let packet = Packet {
+            src,
             dst,
-            ..between(Side::Client, bytes)
+            ecn: 0,
+            bytes,
         };
         self.with(Side::Server, |peer, now| peer.receive(now, &packet));
+    }
+
+    /// The number of the last packet that was forged.
+    pub fn last_number(&self) -> u64 {
+        self.pn.into()
+    }
+
+    /// Lets an endpoint send a byte of stream data.
+    pub fn open_stream(&mut self, side: Side) {
+        self.with(side, |peer, _| {
+            let streams = peer.connection.streams_mut();
+            let id = streams.open(None, Dir::Bidi).expect("a stream");
+            let chunk = Chunk::try_from_slice(b"x").expect("memory");
+            assert!(streams.queue(id, chunk, false).is_ok());
+        });
+    }
+
+    /// Wants the ids below `prior_to` back that an endpoint has issued.
+    pub fn retire_own_ids(&mut self, side: Side, prior_to: u64) {
+        let result = self.with(side, |peer, now| {
+            peer.with(now, |connection, cx| {
+                connection.set_cids(cx, false, 0, prior_to)
+            })
+        });
+        assert_eq!(result, Ok(()));
+    }
+
+    /// When an endpoint has something to do next.
+    pub fn deadline(&mut self, side: Side) -> Option<Instant> {
+        self.with(side, |peer, _| peer.connection.next_timeout())
+    }
+
+    /// What an endpoint tells of itself.
+    pub fn info(&mut self, side: Side) -> Info {
+        self.with(side, |peer, _| peer.connection.info())
     }
 
     /// Lets the client receive frames of the server from another address.
@@ -219,15 +263,12 @@ impl Lab {
 
     /// The frames of a 1-RTT packet of `sender`.
     pub fn open(&self, sender: Side, bytes: &[u8]) -> Vec<u8> {
-        let secret = secret_of(sender);
-        let mut bytes = bytes.to_vec();
-        let mut key = secret.packet_key(Version::V1).expect("key");
-        let header_key = secret.header_key(Version::V1).expect("key");
-        let unmasked = protect::unmask(&mut bytes, 9, &header_key).expect("long enough");
-        let len = key
-            .open(unmasked.number(0), &mut bytes, unmasked.header_len)
-            .expect("authentic");
-        bytes[unmasked.header_len..][..len].to_vec()
+        open_short(sender, bytes)
+    }
+
+    /// The types of the frames of a 1-RTT packet of `sender`.
+    pub fn kinds(&self, sender: Side, packet: &Packet) -> Vec<u64> {
+        kinds(&open_short(sender, &packet.bytes))
     }
 
     /// The number of a 1-RTT packet of `sender`.
@@ -317,6 +358,32 @@ impl Lab {
     }
 }
 
+/// The frames of a 1-RTT packet of `sender` with an id of eight bytes.
+pub fn open_short(sender: Side, bytes: &[u8]) -> Vec<u8> {
+    let secret = secret_of(sender);
+    let mut bytes = bytes.to_vec();
+    let mut key = secret.packet_key(Version::V1).expect("key");
+    let header_key = secret.header_key(Version::V1).expect("key");
+    let unmasked = protect::unmask(&mut bytes, 9, &header_key).expect("long enough");
+    let len = key
+        .open(unmasked.number(0), &mut bytes, unmasked.header_len)
+        .expect("authentic");
+    bytes[unmasked.header_len..][..len].to_vec()
+}
+
+/// The types of the frames of a payload, without padding.
+pub fn kinds(payload: &[u8]) -> Vec<u64> {
+    let mut reader = Reader::new(payload);
+    let mut kinds = vec![];
+    while !reader.is_empty() {
+        let frame = Frame::parse(&mut reader).expect("a frame");
+        if !matches!(frame, Frame::Padding { .. }) {
+            kinds.push(frame.frame_type());
+        }
+    }
+    kinds
+}
+
 /// The 1-RTT secret of the scripted handshake.
 fn secret_of(sender: Side) -> Secret {
     let byte = 0x40 + u8::from(sender.is_client());
@@ -338,6 +405,97 @@ pub fn short_packet(dcid: &[u8], payload: &[u8]) -> Vec<u8> {
     seal(&mut packet, 13, 9, &mut key);
     protect::mask(&mut packet, 9, &header_key).expect("long enough");
     packet
+}
+
+/// A client and a server whose datagrams go through the test's hands.
+pub struct Wire {
+    pub client: Client,
+    pub server: Server,
+    pub now: Instant,
+}
+
+impl Wire {
+    pub fn new(client: &Setup, server: Setup) -> Self {
+        let now = Instant::from_nanos(1_000_000_000);
+        let client = Client::new(now, 1, client_addr(), server_addr(), client);
+        Self {
+            client: client.expect("a client"),
+            server: fresh_server(server),
+            now,
+        }
+    }
+
+    /// What the client has to send.
+    pub fn up(&mut self) -> Vec<Packet> {
+        let packets = self.client.drive(self.now);
+        packets.into_iter().map(|(_, packet)| packet).collect()
+    }
+
+    /// What the server has to send.
+    pub fn down(&mut self) -> Vec<Packet> {
+        let packets = self.server.drive(self.now);
+        packets.into_iter().map(|(_, packet)| packet).collect()
+    }
+
+    pub fn to_server(&mut self, packets: Vec<Packet>) {
+        for packet in packets {
+            self.server.receive(self.now, packet);
+        }
+    }
+
+    pub fn to_client(&mut self, packets: Vec<Packet>) {
+        for packet in packets {
+            self.client.receive(self.now, packet);
+        }
+    }
+
+    /// Lets time pass until the next deadline of either, which is handled.
+    pub fn tick(&mut self) {
+        let next = [self.client.next_timeout(), self.server.next_timeout()];
+        let Some(next) = next.into_iter().flatten().min() else {
+            return;
+        };
+        self.now = self.now.max(next);
+        self.client.timeout(self.now);
+        self.server.timeout(self.now);
+    }
+
+    /// Carries everything both ways, `rounds` times.
+    pub fn exchange(&mut self, rounds: usize) {
+        for _ in 0..rounds {
+            let packets = self.up();
+            self.to_server(packets);
+            let packets = self.down();
+            self.to_client(packets);
+        }
+    }
+}
+
+/// The levels of the packets of a datagram, in order.
+pub fn levels(bytes: &[u8]) -> Vec<Level> {
+    let mut rest = bytes;
+    let mut found = vec![];
+    while let Ok(quic_core::packet::Packet::Protected(header)) =
+        quic_core::packet::Packet::parse_first(rest, 8)
+    {
+        found.push(header.level);
+        rest = &rest[header.len..];
+    }
+    found
+}
+
+/// The types of the frames of the 1-RTT packet in a datagram, if there is one.
+pub fn app_kinds(sender: Side, datagram: &[u8]) -> Vec<u64> {
+    let mut rest = datagram;
+    while let Ok(quic_core::packet::Packet::Protected(header)) =
+        quic_core::packet::Packet::parse_first(rest, 8)
+    {
+        if header.level == Level::App {
+            return kinds(&open_short(sender, rest));
+        }
+        rest = &rest[header.len..];
+    }
+    vec![]
 }
 
 /// A listener with nothing to do.
@@ -438,14 +596,43 @@ pub fn server_initial(initial: &[u8], token: &[u8], payload: &[u8]) -> Vec<u8> {
 
 /// An Initial packet of the server with this number and all bytes of its connection id the same.
 pub fn numbered_initial(initial: &[u8], pn: u8, id: u8, token: &[u8], payload: &[u8]) -> Vec<u8> {
+    initial_from(initial, pn, &[id; 8], token, payload)
+}
+
+/// As above, with the whole connection id.
+pub fn initial_from(initial: &[u8], pn: u8, id: &[u8], token: &[u8], payload: &[u8]) -> Vec<u8> {
     let (original, client) = long_ids(initial);
-    let original = ConnectionId::new(&original).expect("length");
-    let keys = initial_keys(Version::V1, &original, Side::Client).expect("keys");
+    seal_initial(Side::Server, &original, (&client, id), pn, token, payload)
+}
+
+/// An Initial packet of the client, number zero, in place of `initial`.
+pub fn client_initial(initial: &[u8], payload: &[u8]) -> Vec<u8> {
+    let (original, client) = long_ids(initial);
+    seal_initial(
+        Side::Client,
+        &original,
+        (&original, &client),
+        0,
+        b"",
+        payload,
+    )
+}
+
+fn seal_initial(
+    sender: Side,
+    original: &[u8],
+    (dcid, scid): (&[u8], &[u8]),
+    pn: u8,
+    token: &[u8],
+    payload: &[u8],
+) -> Vec<u8> {
+    let original = ConnectionId::new(original).expect("length");
+    let keys = initial_keys(Version::V1, &original, sender.peer()).expect("keys");
     let rx = keys.rx.expect("both directions");
-    let mut packet = vec![0xc3, 0, 0, 0, 1, client.len() as u8];
-    packet.extend(&client);
-    packet.push(8);
-    packet.extend([id; 8]);
+    let mut packet = vec![0xc3, 0, 0, 0, 1, dcid.len() as u8];
+    packet.extend(dcid);
+    packet.push(scid.len() as u8);
+    packet.extend(scid);
     packet.push(token.len() as u8);
     packet.extend(token);
     let payload = [payload, &vec![0; 1_150]].concat();
@@ -454,7 +641,7 @@ pub fn numbered_initial(initial: &[u8], pn: u8, id: u8, token: &[u8], payload: &
     let pn_offset = packet.len();
     packet.extend([0, 0, 0, pn]);
     packet.extend(payload);
-    // What the client opens with, the server seals with.
+    // What one side opens with, the other seals with.
     let mut key = rx.packet;
     seal(&mut packet, pn_offset + 4, u64::from(pn), &mut key);
     protect::mask(&mut packet, pn_offset, &rx.header).expect("long enough");
@@ -472,6 +659,11 @@ pub fn is_unsupported(datagram: &[u8]) -> bool {
         FirstPacket::parse(datagram),
         FirstPacket::UnsupportedVersion(_)
     )
+}
+
+/// Whether a listener takes a datagram for one of a connection that it does not know.
+pub fn is_stray(datagram: &[u8]) -> bool {
+    matches!(FirstPacket::parse(datagram), FirstPacket::OtherLong)
 }
 
 /// Whether a listener takes no notice of a datagram.
