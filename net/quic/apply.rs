@@ -44,25 +44,30 @@ impl State {
         }
     }
 
-    /// Tells the connection its configuration, as far as that can still change.
-    pub(crate) fn apply_config(&mut self) {
-        let config = self.options.config;
-        if let Some(at) = self.attached() {
-            at.core.set_nodelay(config.stream_data_nodelay != 0);
-            at.core
-                .set_keep_alive(settings::micros(config.keepalive_probe_interval));
+    /// The connection, while it is being established: the time in which the user may change what
+    /// it was made with.
+    fn establishing(&mut self) -> Option<&mut Attached> {
+        self.attached()
+            .filter(|at| at.core.state() == ConnState::Establishing)
+    }
+
+    /// Tells the connection its configuration.
+    pub(crate) fn apply_config(&mut self) -> Result {
+        let config = settings::chosen(&self.options);
+        match self.establishing() {
+            Some(at) => at.core.set_config(&config).map_err(errno),
+            // Kept for the socket's next use, if there is one.
+            None => Ok(()),
         }
     }
 
-    /// Tells the connection its own parameters.
+    /// Tells the connection its own parameters, and the settings that are made with them.
     pub(crate) fn apply_params(&mut self) -> Result {
+        self.apply_config()?;
         let params = settings::params(&self.options);
-        match self.attached() {
-            Some(at) if at.core.state() == ConnState::Establishing => {
-                at.core.set_local_params(&params).map_err(errno)
-            }
-            // Kept for the socket's next use, if there is one.
-            _ => Ok(()),
+        match self.establishing() {
+            Some(at) => at.core.set_local_params(&params).map_err(errno),
+            None => Ok(()),
         }
     }
 

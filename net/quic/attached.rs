@@ -83,6 +83,8 @@ pub(crate) struct Attached {
     pub(crate) event: Option<Pending>,
     /// Packets were handed to the core since the last drive.
     pub(crate) dirty: bool,
+    /// `SO_MAX_PACING_RATE` as the connection knows it.
+    pacing_limit: Option<u64>,
 }
 
 /// An event on its way to the user.
@@ -110,6 +112,7 @@ impl Attached {
             original: None,
             event: None,
             dirty: false,
+            pacing_limit: None,
         }
     }
 
@@ -117,6 +120,15 @@ impl Attached {
     pub(crate) fn call<R>(&mut self, f: impl FnOnce(&mut Connection, &mut Cx<'_>) -> R) -> R {
         let Self { core, stats, .. } = self;
         with_cx(stats, |cx| f(core, cx))
+    }
+
+    /// Tells the connection the user's limit of the pacing rate, if it has changed: the socket
+    /// option is set behind our back.
+    pub(crate) fn limit_pacing(&mut self, limit: Option<u64>) {
+        if self.pacing_limit != limit {
+            self.pacing_limit = limit;
+            self.core.set_max_pacing_rate(limit);
+        }
     }
 
     /// Whether the connection is neither closing nor closed.

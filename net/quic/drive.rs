@@ -36,6 +36,7 @@ use crate::{
     options::Close,
     output,
     poll,
+    settings,
     socket::{
         Quic,
         Role,
@@ -75,6 +76,7 @@ pub(crate) fn drive(sk: &mut Held<'_, Quic>) {
     let Role::Connection(at) = &mut sk.role else {
         return;
     };
+    at.limit_pacing(settings::pacing_limit(sock.raw()));
     tables::sync(sock, at);
     output::transmit(sock, at);
     tables::sync(sock, at);
@@ -120,18 +122,15 @@ fn settle(sk: &mut Held<'_, Quic>) {
     }
 }
 
-/// The send buffer grows with the congestion window up to this.
-const MAX_AUTO_SNDBUF: usize = 4 << 20;
-
 /// A larger send buffer, if the present one is too small for the congestion window and the user
-/// did not set it. Looked at only when it is in use.
+/// did not set it, up to the maximum of `net.quic.quic_wmem`. Looked at only when it is in use.
 fn wanted_sndbuf(sk: &Sock<Quic>, at: &Attached, used: usize) -> Option<usize> {
     let present = sk.raw().sndbuf();
     if used <= present / 2 || sk.sndbuf_locked() {
         return None;
     }
     let window = usize::try_from(at.core.info().cwnd).unwrap_or(usize::MAX);
-    let wanted = window.saturating_mul(4).min(MAX_AUTO_SNDBUF);
+    let wanted = window.saturating_mul(4).min(sk.raw().max_sndbuf());
     (wanted > present).then_some(wanted)
 }
 

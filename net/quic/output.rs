@@ -62,6 +62,12 @@ pub(crate) fn transmit(sk: &Sock<Quic>, at: &mut Attached) {
     }
 }
 
+/// Whether there is a route for the path in use; finds it.
+pub(crate) fn has_route(sk: &Sock<Quic>, at: &mut Attached) -> bool {
+    let path = at.core.path();
+    route(sk.raw(), &mut at.route, &path).is_some()
+}
+
 /// A buffer to fill. Without memory nothing is sent now; timers will try again.
 fn buffer(at: &mut Attached, large: bool) -> Option<SkBuff> {
     let (spare, size) = if large {
@@ -94,11 +100,11 @@ fn send(sk: &RawSock, cached: &mut Option<Route>, mut skb: SkBuff, out: &Transmi
 
 /// The route for `path`, looked up anew if the last one will not do.
 fn route<'a>(sk: &RawSock, cached: &'a mut Option<Route>, path: &PathAddr) -> Option<&'a Route> {
+    let tos = sk.tos(path.remote.is_ipv6());
     let fits = cached
         .as_ref()
-        .is_some_and(|r| r.serves(&path.local, &path.remote));
+        .is_some_and(|r| r.serves(sk, &path.local, &path.remote, tos));
     if !fits {
-        let tos = sk.tos(path.remote.is_ipv6());
         *cached = Route::find(sk, path.local, path.remote, tos).ok();
     }
     cached.as_ref()

@@ -27,6 +27,7 @@ use crate::{
         msg::MsgHdr,
         sock::Owned, //
     },
+    sendmsg::MSG_CMSG_COMPAT,
     socket::{
         Quic,
         Role, //
@@ -190,7 +191,15 @@ fn read_data(at: &mut Attached, msg: &mut MsgHdr<'_>, peek: bool) -> Result<usiz
                     0
                 },
             };
-            if !msg.put_cmsg(SOL_QUIC, QUIC_STREAM_INFO, &info.encode()) {
+            let bytes = info.encode();
+            // The structure ends without padding where 64-bit numbers are aligned to 4 (i386).
+            let len = if msg.flags() & MSG_CMSG_COMPAT != 0 {
+                StreamInfo::UNPADDED
+            } else {
+                StreamInfo::SIZE
+            };
+            let bytes = bytes.get(..len).unwrap_or(&bytes);
+            if !msg.put_cmsg(SOL_QUIC, QUIC_STREAM_INFO, bytes) {
                 msg.add_flags(info.stream_flags);
             }
         }

@@ -14,6 +14,7 @@ use crate::{
         msg::MsgHdr,
         sock::Owned, //
     },
+    output,
     sendmsg::{
         space,
         wait,
@@ -44,6 +45,16 @@ pub(crate) fn send(
     number: u8,
 ) -> Result<usize> {
     let level = level_of(number)?;
+    let sock = sk.sk();
+    let Role::Connection(at) = &mut sk.role else {
+        return Err(EPIPE);
+    };
+    if !at.core.can_write_crypto(level) {
+        return Err(EINVAL);
+    }
+    if !output::has_route(sock, at) {
+        return Err(ENETUNREACH);
+    }
     if call.len == 0 {
         return Err(EMSGSIZE);
     }

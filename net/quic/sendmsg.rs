@@ -49,6 +49,9 @@ pub(crate) const STREAM_FLAGS: u32 = MSG_QUIC_STREAM_NEW
 /// `MSG_SPLICE_PAGES`, set by `sendfile(2)` and `splice(2)`: the pages are copied.
 const MSG_SPLICE_PAGES: u32 = 0x0800_0000;
 
+/// `MSG_CMSG_COMPAT`, set for 32-bit programs: the socket layer has converted what needs it.
+pub(crate) const MSG_CMSG_COMPAT: u32 = 0x8000_0000;
+
 const FLAGS: u32 = STREAM_FLAGS
     | MSG_BATCH
     | MSG_MORE
@@ -56,7 +59,8 @@ const FLAGS: u32 = STREAM_FLAGS
     | MSG_NOSIGNAL
     | MSG_WAITALL
     | MSG_QUIC_DATAGRAM
-    | MSG_SPLICE_PAGES;
+    | MSG_SPLICE_PAGES
+    | MSG_CMSG_COMPAT;
 
 /// How a call wants to be treated.
 #[derive(Clone, Copy)]
@@ -120,10 +124,15 @@ fn dispatch(
     if flags & !FLAGS != 0 {
         return Err((EINVAL, Kind::Other));
     }
+    let control = parse_control(msg);
     if !is_open(sk) {
-        return Err((EPIPE, Kind::Stream));
+        let kind = match control {
+            Ok(Control { level: Some(_), .. }) => Kind::Other,
+            _ => Kind::Stream,
+        };
+        return Err((EPIPE, kind));
     }
-    let control = parse_control(msg).map_err(|e| (e, Kind::Other))?;
+    let control = control.map_err(|e| (e, Kind::Other))?;
     let call = Call {
         len,
         flags,

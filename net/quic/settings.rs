@@ -16,7 +16,10 @@ use crate::{
     },
     linux::net::{
         route::Route,
-        sock::Held,
+        sock::{
+            Held,
+            RawSock, //
+        },
         xmit, //
     },
     options::Options,
@@ -39,24 +42,41 @@ pub(crate) fn config(sk: &Held<'_, Quic>, path: &PathAddr) -> Result<Config> {
     let options = &sk.options;
     let route = Route::find(raw, path.local, path.remote, raw.tos(path.remote.is_ipv6()))?;
     let overhead = u32::try_from(xmit::overhead(&path.remote)).unwrap_or(0);
-    let payload = route.mtu().saturating_sub(overhead);
-    let c = &options.config;
+    let mtu = if raw.ignores_pmtu(path.remote.is_ipv6()) {
+        route.device_mtu()
+    } else {
+        route.mtu()
+    };
+    let payload = mtu.saturating_sub(overhead);
     Ok(Config {
+        max_udp_payload: u16::try_from(payload.clamp(MIN_PAYLOAD, MAX_PAYLOAD)).unwrap_or(u16::MAX),
+        max_pacing_rate: pacing_limit(raw),
+        events: events(options.events),
+        reset_key: sk.sk().shared().globals.reset_key,
+        token_key: options.token_key,
+        ..chosen(options)
+    })
+}
+
+/// What the user chose of a connection's behaviour, as far as it may change after `connect(2)`.
+pub(crate) fn chosen(options: &Options) -> Config {
+    let c = &options.config;
+    Config {
         version: c.version,
         initial_rtt: Duration::from_micros(u64::from(c.initial_smoothed_rtt)),
         congestion: algorithm(c.congestion_control_algo),
         keep_alive: micros(c.keepalive_probe_interval),
         pmtud: micros(c.plpmtud_probe_interval).or(Config::default().pmtud),
         nodelay: c.stream_data_nodelay != 0,
-        max_udp_payload: u16::try_from(payload.clamp(MIN_PAYLOAD, MAX_PAYLOAD)).unwrap_or(u16::MAX),
-        max_pacing_rate: Some(raw.max_pacing_rate()).filter(|rate| *rate != u64::MAX),
-        events: events(options.events),
         stateless_reset: options.local.stateless_reset != 0,
         compatible_versions: options.local.disable_compatible_version == 0,
-        reset_key: sk.sk().shared().globals.reset_key,
-        token_key: options.token_key,
         ..Config::default()
-    })
+    }
+}
+
+/// `SO_MAX_PACING_RATE` in bytes a second, if there is a limit.
+pub(crate) fn pacing_limit(raw: &RawSock) -> Option<u64> {
+    Some(raw.max_pacing_rate()).filter(|rate| *rate != u64::MAX)
 }
 
 /// The congestion controller of this number.
@@ -64,6 +84,14 @@ fn algorithm(number: u8) -> Algorithm {
     match number {
         1 => Algorithm::Cubic,
         _ => Algorithm::NewReno,
+    }
+}
+
+/// The number of a congestion controller.
+pub(crate) fn algorithm_number(algorithm: Algorithm) -> u32 {
+    match algorithm {
+        Algorithm::NewReno => 0,
+        Algorithm::Cubic => 1,
     }
 }
 

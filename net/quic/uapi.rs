@@ -149,6 +149,48 @@ record! {
     }
 }
 
+record! {
+    /// `struct quic_info`.
+    Info: 192 {
+        version: u32 = 0,
+        cipher_type: u32 = 4,
+        key_phase: u32 = 8,
+        congestion_control_algo: u32 = 12,
+        mtu: u32 = 16,
+        streams_open: u32 = 20,
+        smoothed_rtt: u32 = 24,
+        rttvar: u32 = 28,
+        min_rtt: u32 = 32,
+        latest_rtt: u32 = 36,
+        cwnd: u64 = 40,
+        ssthresh: u64 = 48,
+        bytes_in_flight: u64 = 56,
+        bytes_sent: u64 = 64,
+        bytes_received: u64 = 72,
+        packets_sent: u64 = 80,
+        packets_received: u64 = 88,
+        packets_lost: u64 = 96,
+        packets_spuriously_lost: u64 = 104,
+        frames_retransmitted: u64 = 112,
+        bytes_lost: u64 = 120,
+        pto: u32 = 128,
+        flags: u32 = 132,
+        path: u32 = 136,
+        key_updates: u32 = 140,
+        pacing_rate: u64 = 144,
+        delivery_rate: u64 = 152,
+        packets_acked: u64 = 160,
+        probe_timeouts: u64 = 168,
+        bytes_unsent: u64 = 176,
+        send_credit: u64 = 184,
+    }
+}
+
+impl StreamInfo {
+    /// Size without the padding at the end.
+    pub(crate) const UNPADDED: usize = 12;
+}
+
 /// Size of `struct quic_connection_close`.
 pub(crate) const CLOSE_SIZE: usize = 72;
 /// Room for the phrase, with its NUL.

@@ -22,6 +22,7 @@
 #include <net/ip.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
+#include <net/l3mdev.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include <net/route.h>
@@ -204,12 +205,39 @@ u8 quic_helper_sk_tclass(const struct sock *sk)
 	return READ_ONCE(inet6_sk(sk)->tclass);
 }
 
+int quic_helper_sk_ttl(const struct sock *sk, bool v6)
+{
+	return v6 ? READ_ONCE(inet6_sk(sk)->hop_limit) : READ_ONCE(inet_sk(sk)->uc_ttl);
+}
+
+bool quic_helper_sk_ignores_pmtu(const struct sock *sk, bool v6)
+{
+	if (v6)
+		return READ_ONCE(inet6_sk(sk)->pmtudisc) >= IPV6_PMTUDISC_PROBE;
+	return READ_ONCE(inet_sk(sk)->pmtudisc) >= IP_PMTUDISC_PROBE;
+}
+
 void quic_helper_sock_orphan(struct sock *sk)
 {
 	sock_orphan(sk);
 }
 
 /* Memory accounting. */
+
+/* The defaults of the protocol's sysctls, for a socket that a program makes. */
+void quic_helper_sk_default_buffers(struct sock *sk)
+{
+	int snd = READ_ONCE(sk->sk_prot->sysctl_wmem[1]);
+	int rcv = READ_ONCE(sk->sk_prot->sysctl_rmem[1]);
+
+	WRITE_ONCE(sk->sk_sndbuf, max_t(int, snd, SOCK_MIN_SNDBUF));
+	WRITE_ONCE(sk->sk_rcvbuf, max_t(int, rcv, SOCK_MIN_RCVBUF));
+}
+
+int quic_helper_sk_max_sndbuf(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_prot->sysctl_wmem[2]);
+}
 
 bool quic_helper_sk_wmem_schedule(struct sock *sk, int size)
 {
@@ -321,11 +349,27 @@ int quic_helper_copy_from_sockptr_offset(void *dst, sockptr_t src,
 	return copy_from_sockptr_offset(dst, src, offset, size);
 }
 
+int quic_helper_copy_to_sockptr(sockptr_t dst, const void *src, size_t size)
+{
+	return copy_to_sockptr(dst, src, size);
+}
+
+sockptr_t quic_helper_user_sockptr(void *p)
+{
+	return USER_SOCKPTR((void __user *)p);
+}
+
+/* As inet_bind(): the addresses of a VRF are those in the table of its device. */
 bool quic_helper_inet_addr_valid_or_nonlocal(struct net *net, struct sock *sk,
 					     __be32 addr)
 {
+	int device = READ_ONCE(sk->sk_bound_dev_if);
+	u32 table = device ? l3mdev_fib_table_by_index(net, device) : 0;
+
+	if (!table)
+		table = RT_TABLE_LOCAL;
 	return inet_addr_valid_or_nonlocal(net, inet_sk(sk), addr,
-					   inet_addr_type(net, addr));
+					   inet_addr_type_table(net, addr, table));
 }
 
 bool quic_helper_inet6_can_nonlocal_bind(struct net *net, struct sock *sk)
@@ -422,6 +466,13 @@ void quic_helper_skb_set_udp_gso(struct sk_buff *skb, unsigned int size,
 	skb->csum_offset = offsetof(struct udphdr, check);
 }
 
+/* SO_PRIORITY and SO_MARK. */
+void quic_helper_skb_set_marks(struct sk_buff *skb, const struct sock *sk)
+{
+	skb->priority = READ_ONCE(sk->sk_priority);
+	skb->mark = READ_ONCE(sk->sk_mark);
+}
+
 void quic_helper_skb_set_delivery_time(struct sk_buff *skb, u64 ns)
 {
 	skb_set_delivery_time(skb, ns_to_ktime(ns), SKB_CLOCK_MONOTONIC);
@@ -453,6 +504,16 @@ void quic_helper_udp_accept_batches(struct sock *sk)
 {
 	udp_set_bit(GRO_ENABLED, sk);
 	udp_set_bit(ACCEPT_L4, sk);
+}
+
+/* ICMP messages to this socket leave what routes know of the path's MTU alone. */
+void quic_helper_udp_ignore_pmtu(struct sock *sk)
+{
+	WRITE_ONCE(inet_sk(sk)->pmtudisc, IP_PMTUDISC_INTERFACE);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6)
+		WRITE_ONCE(inet6_sk(sk)->pmtudisc, IPV6_PMTUDISC_INTERFACE);
+#endif
 }
 
 void *quic_helper_sk_user_data(const struct sock *sk)
@@ -497,6 +558,11 @@ u32 quic_helper_dst_mtu(const struct dst_entry *dst)
 		route = 0;
 #endif
 	return route ? min(route, device) : device;
+}
+
+u32 quic_helper_dst_device_mtu(const struct dst_entry *dst)
+{
+	return READ_ONCE(dst_dev(dst)->mtu);
 }
 
 bool quic_helper_dst_check(struct dst_entry *dst, u32 cookie)

@@ -270,6 +270,8 @@ unsafe extern "C" fn init<P: Protocol>(sk: *mut bindings::sock) -> i32 {
     from_result(|| {
         // SAFETY: `proto.init` gets a new socket of this protocol.
         unsafe { sock::init::<P>(sk) }?;
+        // SAFETY: as above.
+        unsafe { bindings::sk_default_buffers(sk) };
         Ok(0)
     })
 }

@@ -51,6 +51,25 @@ pub struct Route {
     cookie: u32,
     local: SocketAddr,
     remote: SocketAddr,
+    choice: Choice,
+}
+
+/// What a route depends on beside the addresses; socket options change it at any time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Choice {
+    tos: u8,
+    mark: u32,
+    device: i32,
+}
+
+impl Choice {
+    fn of(sk: &RawSock, tos: u8) -> Self {
+        Self {
+            tos,
+            mark: sk.mark(),
+            device: sk.device(),
+        }
+    }
 }
 
 impl Route {
@@ -86,6 +105,7 @@ impl Route {
             cookie: 0,
             local: SocketAddr::new(from, local.port()),
             remote,
+            choice: Choice::of(sk, tos),
         })
     }
 
@@ -123,13 +143,15 @@ impl Route {
             cookie,
             local: from,
             remote,
+            choice: Choice::of(sk, tos),
         })
     }
 
-    /// Whether this is still the way from `local` to `remote`.
-    pub fn serves(&self, local: &SocketAddr, remote: &SocketAddr) -> bool {
+    /// Whether this is still the way that `sk` takes from `local` to `remote`.
+    pub fn serves(&self, sk: &RawSock, local: &SocketAddr, remote: &SocketAddr, tos: u8) -> bool {
         (local.ip().is_unspecified() || self.local == *local)
             && self.remote == *remote
+            && self.choice == Choice::of(sk, tos)
             // SAFETY: a valid route with the cookie that belongs to it.
             && unsafe { bindings::dst_check(self.dst.0.as_ptr(), self.cookie) }
     }
@@ -148,6 +170,12 @@ impl Route {
     pub fn mtu(&self) -> u32 {
         // SAFETY: a valid route.
         unsafe { bindings::dst_mtu(self.dst.0.as_ptr()) }
+    }
+
+    /// Largest IP packet that the device takes, bytes, whatever is known of the path behind it.
+    pub fn device_mtu(&self) -> u32 {
+        // SAFETY: a valid route.
+        unsafe { bindings::dst_device_mtu(self.dst.0.as_ptr()) }
     }
 
     pub(super) fn dst(&self) -> *mut bindings::dst_entry {

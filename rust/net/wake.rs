@@ -107,6 +107,13 @@ impl RawSock {
         usize::try_from(value).unwrap_or(0)
     }
 
+    /// The most that the send buffer may grow to by itself, bytes.
+    pub fn max_sndbuf(&self) -> usize {
+        // SAFETY: a valid socket.
+        let value = unsafe { bindings::sk_max_sndbuf(self.as_ptr()) };
+        usize::try_from(value).unwrap_or(0)
+    }
+
     /// `SO_RCVBUF`, bytes.
     pub fn rcvbuf(&self) -> usize {
         // SAFETY: a valid socket; the field may change at any time.

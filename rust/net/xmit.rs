@@ -30,19 +30,24 @@ pub fn overhead(remote: &SocketAddr) -> usize {
 }
 
 /// Sends `skb`, whose data is the UDP payload, along `route`. `tos` is the traffic class with its
-/// ECN bits. The packet is never fragmented. Any context but hard interrupt; losses are silent.
+/// ECN bits; hop limit, mark and priority are those of the socket. The packet is never fragmented.
+/// Any context but hard interrupt; losses are silent.
 pub fn send(sk: &RawSock, route: &Route, skb: SkBuff, tos: u8) {
+    // SAFETY: both are valid.
+    unsafe { bindings::skb_set_marks(skb.as_ptr(), sk.as_ptr()) };
     // The transmit path counts recursion per CPU and must not change it meanwhile.
     // SAFETY: no precondition.
     unsafe { bindings::local_bh_disable() };
     match (route.local(), route.remote()) {
         (SocketAddr::V4(local), SocketAddr::V4(remote)) => {
-            // SAFETY: a valid route of IPv4.
-            let ttl = unsafe { bindings::ip4_dst_hoplimit(route.dst()) };
+            let ttl = sk.ttl(false).unwrap_or_else(|| {
+                // SAFETY: a valid route of IPv4. CAST: a byte by contract.
+                unsafe { bindings::ip4_dst_hoplimit(route.dst()) as u8 }
+            });
             let df = IP_DF.to_be();
             let rt = route.hold();
             // SAFETY: a valid socket; the references of `rt` and `skb` pass to the function; `skb`
-            // has headroom. A route for IPv4 begins with its `dst_entry`. CAST: a byte by contract.
+            // has headroom. A route for IPv4 begins with its `dst_entry`.
             unsafe {
                 bindings::udp_tunnel_xmit_skb(
                     rt.cast(),
@@ -51,7 +56,7 @@ pub fn send(sk: &RawSock, route: &Route, skb: SkBuff, tos: u8) {
                     be32(local.ip()),
                     be32(remote.ip()),
                     tos,
-                    ttl as u8,
+                    ttl,
                     df,
                     local.port().to_be(),
                     remote.port().to_be(),
@@ -62,8 +67,10 @@ pub fn send(sk: &RawSock, route: &Route, skb: SkBuff, tos: u8) {
             };
         }
         (SocketAddr::V6(local), SocketAddr::V6(remote)) => {
-            // SAFETY: a valid route of IPv6.
-            let ttl = unsafe { bindings::ip6_dst_hoplimit(route.dst()) };
+            let ttl = sk.ttl(true).unwrap_or_else(|| {
+                // SAFETY: a valid route of IPv6. CAST: a byte by contract.
+                unsafe { bindings::ip6_dst_hoplimit(route.dst()) as u8 }
+            });
             let dst = route.hold();
             // SAFETY: as above; the addresses are only read.
             unsafe {
@@ -75,7 +82,7 @@ pub fn send(sk: &RawSock, route: &Route, skb: SkBuff, tos: u8) {
                     &in6(local.ip()),
                     &in6(remote.ip()),
                     tos,
-                    ttl as u8,
+                    ttl,
                     0,
                     local.port().to_be(),
                     remote.port().to_be(),

@@ -240,6 +240,14 @@ impl Version {
     /// The versions spoken here, the preferred one of a handshake first.
     pub const SUPPORTED: [Version; 2] = [Version::V1, Version::V2];
 
+    /// The version of a client's first packet that the user asks for; 0 leaves the choice here.
+    pub const fn wanted(number: u32) -> Self {
+        match number {
+            0 => Self::SUPPORTED[0],
+            number => Self(number),
+        }
+    }
+
     /// True for a version spoken here.
     pub const fn is_supported(self) -> bool {
         matches!(self, Version::V1 | Version::V2)

@@ -13,6 +13,7 @@ use crate::{
         id::Space,
         time::Duration, //
     },
+    cong::Algorithm,
     recovery::EcnState,
 };
 
@@ -33,10 +34,14 @@ pub struct Info {
     pub latest_rtt: Duration,
     /// Probe time-out of the data space without backoff.
     pub pto: Duration,
+    /// Congestion control algorithm in use.
+    pub algorithm: Algorithm,
     /// Congestion window.
     pub cwnd: u64,
     /// Slow start threshold, `u64::MAX` before the first congestion.
     pub ssthresh: u64,
+    /// The window is below the threshold.
+    pub is_in_slow_start: bool,
     /// Bytes in flight.
     pub bytes_in_flight: u64,
     /// What pacing lets go.
@@ -45,6 +50,10 @@ pub struct Info {
     pub delivery_rate: u64,
     /// Datagram size in use.
     pub mtu: u16,
+    /// Number of the path in use, 0 for the first one.
+    pub path: u32,
+    /// The peer's address is validated.
+    pub is_validated: bool,
     /// UDP payload received in datagrams with an authentic packet, on all paths.
     pub bytes_received: u64,
     /// UDP payload sent, on all paths.
@@ -85,12 +94,16 @@ impl Connection {
             min_rtt: rtt.min(),
             latest_rtt: rtt.latest(),
             pto: self.recovery.pto_base(Space::Data),
+            algorithm: congestion.algorithm(),
             cwnd: congestion.window(),
             ssthresh: congestion.ssthresh(),
+            is_in_slow_start: congestion.is_in_slow_start(),
             bytes_in_flight: self.recovery.bytes_in_flight(),
             pacing_rate: self.recovery.pacing_rate(),
             delivery_rate: self.recovery.delivery_rate(),
             mtu: path.mtu.current(),
+            path: path.epoch,
+            is_validated: path.is_validated(),
             bytes_received,
             bytes_sent,
             packets_sent: counters.sent,

@@ -38,6 +38,7 @@ mod once;
 mod open;
 mod outcome;
 mod reason;
+mod reconfigure;
 mod recv;
 mod secrets;
 mod spaces;
@@ -168,10 +169,7 @@ impl Connection {
         path: PathAddr,
         token: &[u8],
     ) -> Result<Box<Self>, Error> {
-        let version = match config.version {
-            0 => Version::V1,
-            wanted => Version(wanted),
-        };
+        let version = Version::wanted(config.version);
         // RFC 9000 7.2 #1
         let dcid = ConnectionId::random(cx.rng, versions::FIRST_DCID);
         let mut connection = Self::new(cx, Side::Client, config, params, path, version, dcid)?;

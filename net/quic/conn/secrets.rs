@@ -87,7 +87,7 @@ impl Connection {
         if !self.state.is_open() {
             return Err((Error::Closed, chunk));
         }
-        if level == Level::Early || !self.spaces.has_send_keys(level) {
+        if !self.can_write_crypto(level) {
             return Err((Error::Invalid, chunk));
         }
         let stream = self.spaces.crypto_mut(level.space());
@@ -102,6 +102,11 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Whether `level` has send keys and carries handshake bytes.
+    pub fn can_write_crypto(&self, level: Level) -> bool {
+        level != Level::Early && self.spaces.has_send_keys(level)
     }
 
     /// Level of the handshake bytes that are read next, if there are any.

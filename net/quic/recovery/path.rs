@@ -30,7 +30,10 @@ use crate::{
             Instant, //
         },
     },
-    cong::Congestion,
+    cong::{
+        Algorithm,
+        Congestion, //
+    },
 };
 
 impl Recovery {
@@ -66,6 +69,20 @@ impl Recovery {
             self.rtt = Rtt::new(initial_rtt);
             self.update_pacer();
         }
+    }
+
+    /// The user chooses another algorithm or initial RTT while the handshake goes on. A new
+    /// algorithm starts anew; an RTT that was measured stays.
+    pub fn reconfigure(&mut self, algorithm: Algorithm, initial_rtt: Duration) {
+        if algorithm != self.config.algorithm {
+            self.config.algorithm = algorithm;
+            self.congestion = Congestion::new(algorithm, self.mtu);
+        }
+        if initial_rtt != self.config.initial_rtt {
+            self.config.initial_rtt = initial_rtt;
+            self.set_initial_rtt(initial_rtt);
+        }
+        self.update_pacer();
     }
 
     /// The user limits the pacing rate to `rate` bytes per second, on this path and every other

@@ -30,8 +30,7 @@ pub(super) fn set(sk: &Sock<Quic>, value: &OptIn) -> Result {
         return Err(EINVAL);
     }
     merge_config(&mut sk.options.config, &config);
-    sk.apply_config();
-    Ok(())
+    sk.apply_config()
 }
 
 pub(super) fn get(sk: &Sock<Quic>, value: &OptOut) -> Result {

@@ -72,15 +72,17 @@ int qk_test_seconds(void)
 	return 60 * qk_scale();
 }
 
-static int loopback_up(void)
+/* Bring a device up or down. */
+int qk_link(const char *name, bool up)
 {
-	struct ifreq ifr = { .ifr_name = "lo" };
+	struct ifreq ifr = { };
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	int ret = 0;
 
 	if (fd < 0)
 		return -errno;
-	ifr.ifr_flags = IFF_UP | IFF_LOOPBACK;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	ifr.ifr_flags = up ? IFF_UP : 0;
 	if (ioctl(fd, SIOCSIFFLAGS, &ifr))
 		ret = -errno;
 	close(fd);
@@ -97,7 +99,7 @@ int qk_setup(void)
 	int fd, ret;
 
 	if (unshare(CLONE_NEWNET) == 0) {
-		ret = loopback_up();
+		ret = qk_link("lo", true);
 		if (ret)
 			return ret;
 	}

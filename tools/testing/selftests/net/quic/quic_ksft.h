@@ -84,6 +84,7 @@ int qk_wait_ms(void);
 __s64 qk_now_ms(void);
 int qk_test_seconds(void);
 int qk_setup(void);
+int qk_link(const char *name, bool up);
 __s64 qk_snmp(const char *name);
 bool qk_listed(const char *file, const char *text);
 int qk_socket(enum qk_family family, int type);
@@ -119,6 +120,8 @@ int qk_secret(int fd, __u8 level, bool send, bool from_server, __u32 cipher);
 int qk_give_params(int from, int to);
 size_t qk_client_hello(int fd, const char *alpn, __u8 *buf, size_t size);
 int qk_hs_hello(struct qk_pair *p, const struct qk_opts *opts);
+size_t qk_client_hello_for(int fd, const char *alpn, const char *server, size_t padding,
+			   __u8 *buf, size_t size);
 int qk_hs_start(struct qk_pair *p, const struct qk_opts *opts);
 int qk_hs_finish(struct qk_pair *p, __u32 cipher);
 int qk_pair_open(struct qk_pair *p, const struct qk_opts *opts);
@@ -144,5 +147,9 @@ int qk_flow_run(struct qk_flow *flows, size_t count);
 /* Most tests need a limit of their own; the expression is read at start-up. */
 #define QUIC_TEST_F(fixture, name) \
 	TEST_F_TIMEOUT(fixture, name, qk_test_seconds())
+
+/* The argument of a function that works on a fixture. */
+#define QUIC_SELF(fixture) \
+	struct _test_data_##fixture *self
 
 #endif /* QUIC_KSFT_H */

@@ -122,23 +122,61 @@ static void put16(struct writer *w, size_t value)
 	put(w, b, sizeof(b));
 }
 
+/* Every name is as long on the wire as its text and the comma, or the end, behind it. */
 static void put_alpn(struct writer *w, const char *alpn)
 {
-	__u8 len = strlen(alpn);
+	size_t total = strlen(alpn) + 1;
 
 	put16(w, 16);
+	put16(w, total + 2);
+	put16(w, total);
+	while (total) {
+		__u8 len = strcspn(alpn, ",");
+
+		put(w, &len, 1);
+		put(w, alpn, len);
+		alpn += len + 1;
+		total -= len + 1;
+	}
+}
+
+/* server_name (RFC 6066 section 3) with one host name. */
+static void put_server(struct writer *w, const char *server)
+{
+	size_t len = strlen(server);
+	__u8 type = 0;
+
+	put16(w, 0);
+	put16(w, len + 5);
 	put16(w, len + 3);
-	put16(w, len + 1);
-	put(w, &len, 1);
-	put(w, alpn, len);
+	put(w, &type, 1);
+	put16(w, len);
+	put(w, server, len);
+}
+
+/* padding (RFC 7685), to make the message as long as those of real clients. */
+static void put_padding(struct writer *w, size_t len)
+{
+	static const __u8 zeroes[4096];
+
+	put16(w, 21);
+	put16(w, len);
+	put(w, zeroes, len < sizeof(zeroes) ? len : sizeof(zeroes));
+}
+
+size_t qk_client_hello(int fd, const char *alpn, __u8 *buf, size_t size)
+{
+	return qk_client_hello_for(fd, alpn, NULL, 0, buf, size);
 }
 
 /*
  * A ClientHello (RFC 8446 section 4.1.2) with the extensions that a QUIC server
- * looks for: supported_versions, ALPN with one name, and the parameters of @fd.
+ * looks for: supported_versions, ALPN with names joined by commas, the server's
+ * name, and the parameters of @fd; @padding bytes longer than it need be.
  * Returns its length, or 0 if it does not fit or the parameters are not there.
  */
-size_t qk_client_hello(int fd, const char *alpn, __u8 *buf, size_t size)
+size_t qk_client_hello_for(int fd, const char *alpn, const char *server, size_t padding,
+			   __u8 *buf, size_t size)
 {
 	static const __u8 head[] = { 1, 0, 0, 0, 3, 3 };
 	static const __u8 tail[] = { 0, 0, 2, 0x13, 0x01, 1, 0 };
@@ -157,6 +195,10 @@ size_t qk_client_hello(int fd, const char *alpn, __u8 *buf, size_t size)
 	ext = w.len;
 	put16(&w, 0);
 	put(&w, versions, sizeof(versions));
+	if (padding)
+		put_padding(&w, padding);
+	if (server)
+		put_server(&w, server);
 	if (alpn)
 		put_alpn(&w, alpn);
 	put16(&w, 0x39);

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Settings that change after the connection was made, until it is established.
+//!
+//! A program may connect first and choose afterwards: whatever a setting would have done from the
+//! start, it does from now on.
+
+#![forbid(unsafe_code)]
+
+use super::{
+    Config,
+    Connection,
+    State, //
+};
+use crate::{
+    common::{
+        error::Error,
+        id::{
+            Side,
+            Version, //
+        }, //
+    },
+    crypto::keys::initial_keys,
+};
+
+impl Connection {
+    /// Takes over the user's settings from `config`: version, round-trip time to begin with,
+    /// congestion control, MTU discovery, keep-alive, small pieces, versions and reset token
+    /// announced. What belongs to the socket (sizes, keys, events) stays.
+    ///
+    /// A version takes effect until the first packet was sent, a round-trip time until the first
+    /// sample. `Invalid` once established, `NoMemory`; nothing is changed then.
+    pub fn set_config(&mut self, config: &Config) -> Result<(), Error> {
+        if self.state != State::Establishing {
+            return Err(Error::Invalid);
+        }
+        if self.side == Side::Client && !self.has_sent {
+            self.set_first_version(Version::wanted(config.version))?;
+        }
+        self.config.version = config.version;
+        self.config.pmtud = config.pmtud;
+        self.config.compatible_versions = config.compatible_versions;
+        self.config.stateless_reset = config.stateless_reset;
+        self.recovery
+            .reconfigure(config.congestion, config.initial_rtt);
+        self.config.initial_rtt = config.initial_rtt;
+        self.config.congestion = config.congestion;
+        self.set_nodelay(config.nodelay);
+        self.set_keep_alive(config.keep_alive);
+        self.announce_ids();
+        Ok(())
+    }
+
+    /// Another version for a client that has sent nothing: other Initial keys for the same id.
+    fn set_first_version(&mut self, version: Version) -> Result<(), Error> {
+        if version == self.version {
+            return Ok(());
+        }
+        let dcid = self.handshake.key_dcid;
+        self.spaces.initial.keys =
+            initial_keys(version, &dcid, self.side).map_err(|_| Error::NoMemory)?;
+        self.version = version;
+        self.handshake.first_version = version;
+        Ok(())
+    }
+}
