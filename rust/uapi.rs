@@ -22,7 +22,12 @@ pub use super::bindings::{
     MSG_QUIC_STREAM_NEW,
     MSG_QUIC_STREAM_SNDBLOCK,
     MSG_QUIC_STREAM_UNI,
-    MSG_WAITALL, //
+    MSG_WAITALL,
+    QUIC_INFO_CONFIRMED,
+    QUIC_INFO_ECN,
+    QUIC_INFO_SERVER,
+    QUIC_INFO_SLOW_START,
+    QUIC_INFO_VALIDATED, //
 };
 
 macro_rules! signed {

@@ -384,17 +384,28 @@ struct quic_stream_peeloff_info {
  * @cwnd: congestion window in bytes
  * @ssthresh: slow start threshold in bytes, all ones while there is none
  * @bytes_in_flight: bytes sent that are neither acknowledged nor lost
- * @bytes_sent: UDP payload sent in this connection
- * @bytes_received: UDP payload received and authenticated
+ * @bytes_sent: UDP payload sent in this connection, on all paths
+ * @bytes_received: bytes of packets received and authenticated, on all paths
  * @packets_sent: QUIC packets sent
  * @packets_received: QUIC packets received and authenticated
  * @packets_lost: packets declared lost (RFC 9002 section 6.1)
  * @packets_spuriously_lost: packets acknowledged after they were declared lost
  * @frames_retransmitted: frames sent again because of a loss or a probe
  * @bytes_lost: size of the packets declared lost
+ * @pto: microseconds of the probe time-out, without backoff (RFC 9002 section 6.2)
+ * @flags: QUIC_INFO_* bits
+ * @path: number of the path in use: 0 for the first one, larger after each move
+ * @key_updates: key updates, whichever side began them
+ * @pacing_rate: bytes per second that pacing lets go
+ * @delivery_rate: bytes per second that the path delivers, 0 before the first sample
+ * @packets_acked: packets acknowledged
+ * @probe_timeouts: probe time-outs (RFC 9002 section 6.2.1)
+ * @bytes_unsent: stream data queued that was not sent yet
+ * @send_credit: stream data that the peer still takes in all (RFC 9000 section 4.1)
  *
- * New fields are added at the end only.  The addresses of the path are told
- * by getsockname() and getpeername().
+ * New fields are added at the end only: a program that knows fewer gets fewer,
+ * one that knows more sees the length returned.  The addresses of the path are
+ * told by getsockname() and getpeername().  ENOTCONN before connect().
  */
 struct quic_info {
 	__u32	version;
@@ -418,7 +429,24 @@ struct quic_info {
 	__u64	packets_spuriously_lost;
 	__u64	frames_retransmitted;
 	__u64	bytes_lost;
+	__u32	pto;
+	__u32	flags;
+	__u32	path;
+	__u32	key_updates;
+	__u64	pacing_rate;
+	__u64	delivery_rate;
+	__u64	packets_acked;
+	__u64	probe_timeouts;
+	__u64	bytes_unsent;
+	__u64	send_credit;
 };
+
+/* Bits of quic_info.flags. */
+#define QUIC_INFO_SERVER	0x01	/* the server's end */
+#define QUIC_INFO_CONFIRMED	0x02	/* handshake confirmed (RFC 9001 section 4.1.2) */
+#define QUIC_INFO_VALIDATED	0x04	/* the peer's address is validated */
+#define QUIC_INFO_ECN		0x08	/* the path carries ECN marks */
+#define QUIC_INFO_SLOW_START	0x10	/* the window is below the threshold */
 
 /* Transport error codes (RFC 9000 section 20.1, RFC 9368 section 7.4). */
 enum quic_transport_error {

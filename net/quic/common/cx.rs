@@ -93,6 +93,12 @@ stats! {
     dgram_in = "QuicDgramIn",
     /// Datagrams sent.
     dgram_out = "QuicDgramOut",
+    /// Bytes of packets opened.
+    bytes_in = "QuicBytesIn",
+    /// Bytes of datagrams sent.
+    bytes_out = "QuicBytesOut",
+    /// Bytes of packets declared lost.
+    bytes_lost = "QuicBytesLost",
     /// Packets opened.
     pkt_in = "QuicPktIn",
     /// Packets sealed.

@@ -52,6 +52,8 @@ pub(super) struct Outcome {
     pub mtu_changed: bool,
     /// Packets lost, and packets wrongly thought lost.
     pub lost: u64,
+    /// Their bytes.
+    pub lost_bytes: u64,
     pub spurious: u64,
     /// Frames to be sent again.
     pub repeated: u64,
@@ -81,6 +83,8 @@ impl Owners<'_> {
             }
             Fate::Lost => {
                 self.outcome.lost = self.outcome.lost.saturating_add(1);
+                let bytes = u64::from(packet.size);
+                self.outcome.lost_bytes = self.outcome.lost_bytes.saturating_add(bytes);
                 if is_active && packet.in_flight && !packet.mtu_probe {
                     self.outcome.largest_lost = self.outcome.largest_lost.max(packet.size);
                 }

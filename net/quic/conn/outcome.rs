@@ -80,6 +80,7 @@ impl Connection {
     pub(super) fn apply(&mut self, cx: &mut Cx<'_>, outcome: &Outcome) {
         let stats = &mut *cx.stats;
         stats.pkt_lost = stats.pkt_lost.wrapping_add(outcome.lost);
+        stats.bytes_lost = stats.bytes_lost.wrapping_add(outcome.lost_bytes);
         stats.pkt_spurious_lost = stats.pkt_spurious_lost.wrapping_add(outcome.spurious);
         stats.frm_retrans = stats.frm_retrans.wrapping_add(outcome.repeated);
         let mtu = &mut self.paths.active_mut().mtu;

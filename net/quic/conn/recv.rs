@@ -204,6 +204,8 @@ impl Connection {
         arrived.ecn = arrival.ecn;
         arrived.received = arrival.received;
         cx.stats.pkt_in = cx.stats.pkt_in.wrapping_add(1);
+        let bytes = crate::path::widen(end.saturating_sub(at));
+        cx.stats.bytes_in = cx.stats.bytes_in.wrapping_add(bytes);
         if let Err(error) = self.process(cx, arrival, header, &mut arrived, datagram) {
             cx.stats.pkt_inv_frm_drop = cx.stats.pkt_inv_frm_drop.wrapping_add(1);
             self.fail(cx, error);

@@ -318,6 +318,10 @@ impl Connection {
 
     fn account_datagram(&mut self, cx: &mut Cx<'_>, slot: Slot, written: &Written) {
         cx.stats.dgram_out = cx.stats.dgram_out.wrapping_add(1);
+        cx.stats.bytes_out = cx
+            .stats
+            .bytes_out
+            .wrapping_add(crate::path::widen(written.len));
         self.has_sent = true;
         self.bytes.1 = self.bytes.1.saturating_add(widen(written.len));
         if let Some(path) = self.paths.get_mut(slot) {

@@ -1,67 +1,87 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! INFO: figures of the connection, extensible by size like `tcp_info`.
+//! INFO: the state and the counters of a connection.
 
 #![forbid(unsafe_code)]
 
 use kernel::prelude::*;
 
 use crate::{
-    common::time::Duration,
+    attached::Attached,
+    common::{
+        cx::Stats,
+        time::Duration, //
+    },
+    conn::Info,
     linux::net::{
         sock::Sock,
         sockopt::OptOut, //
     },
+    settings,
     socket::Quic,
-    uapi::put, //
+    uapi, //
 };
-
-/// Size of `struct quic_info`: ten 32-bit fields, then eleven of 64 bits.
-const SIZE: usize = 128;
 
 pub(super) fn get(sk: &Sock<Quic>, value: &OptOut) -> Result {
     let mut sk = sk.lock();
-    let algorithm = u32::from(sk.options.config.congestion_control_algo);
     let at = sk.attached().ok_or(ENOTCONN)?;
-    let (info, total, cipher) = (at.core.info(), at.total, at.cipher);
+    let mut total = at.total;
+    total.add(&at.stats);
+    let bytes = describe(at, &at.core.info(), &total).encode();
     drop(sk);
-    let micros = |d: Duration| fit(d.as_micros());
-    let narrow = [
-        info.version,
-        cipher,
-        u32::from(info.key_phase),
-        algorithm,
-        u32::from(info.mtu),
-        fit(info.streams as u64),
-        micros(info.smoothed_rtt),
-        micros(info.rtt_var),
-        micros(info.min_rtt),
-        micros(info.latest_rtt),
-    ];
-    let wide = [
-        info.cwnd,
-        info.ssthresh,
-        info.bytes_in_flight,
-        info.bytes_sent,
-        info.bytes_received,
-        info.packets_sent,
-        total.pkt_in,
-        info.packets_lost,
-        info.packets_spurious,
-        total.frm_retrans,
-        total.pkt_lost.saturating_mul(u64::from(info.mtu)),
-    ];
-    let mut bytes = [0; SIZE];
-    for (i, field) in narrow.iter().enumerate() {
-        put(&mut bytes, i.saturating_mul(4), &field.to_ne_bytes());
-    }
-    for (i, field) in wide.iter().enumerate() {
-        let at = i.saturating_mul(8).saturating_add(40);
-        put(&mut bytes, at, &field.to_ne_bytes());
-    }
     value.write(&bytes)
 }
 
-fn fit(value: u64) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
+fn describe(at: &Attached, info: &Info, total: &Stats) -> uapi::Info {
+    let streams = at.core.streams();
+    uapi::Info {
+        version: info.version,
+        cipher_type: at.cipher,
+        key_phase: u32::from(info.key_phase),
+        congestion_control_algo: settings::algorithm_number(info.algorithm),
+        mtu: u32::from(info.mtu),
+        streams_open: u32::try_from(info.streams).unwrap_or(u32::MAX),
+        smoothed_rtt: micros(info.smoothed_rtt),
+        rttvar: micros(info.rtt_var),
+        min_rtt: micros(info.min_rtt),
+        latest_rtt: micros(info.latest_rtt),
+        cwnd: info.cwnd,
+        ssthresh: info.ssthresh,
+        bytes_in_flight: info.bytes_in_flight,
+        bytes_sent: total.bytes_out,
+        bytes_received: total.bytes_in,
+        packets_sent: info.packets_sent,
+        packets_received: total.pkt_in,
+        packets_lost: info.packets_lost,
+        packets_spuriously_lost: info.packets_spurious,
+        frames_retransmitted: total.frm_retrans,
+        bytes_lost: total.bytes_lost,
+        pto: micros(info.pto),
+        flags: flags(at, info),
+        path: info.path,
+        key_updates: u32::try_from(total.key_update).unwrap_or(u32::MAX),
+        pacing_rate: info.pacing_rate,
+        delivery_rate: info.delivery_rate,
+        packets_acked: info.packets_acked,
+        probe_timeouts: info.timeouts,
+        bytes_unsent: streams.unsent_bytes(),
+        send_credit: streams.connection_credit(),
+    }
+}
+
+fn flags(at: &Attached, info: &Info) -> u32 {
+    [
+        (!at.core.is_client(), uapi::QUIC_INFO_SERVER),
+        (info.is_confirmed, uapi::QUIC_INFO_CONFIRMED),
+        (info.is_validated, uapi::QUIC_INFO_VALIDATED),
+        (info.is_ecn_capable, uapi::QUIC_INFO_ECN),
+        (info.is_in_slow_start, uapi::QUIC_INFO_SLOW_START),
+    ]
+    .into_iter()
+    .filter(|(holds, _)| *holds)
+    .fold(0, |bits, (_, bit)| bits | bit)
+}
+
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }

@@ -230,6 +230,27 @@ QUIC_TEST_F(large, the_counters_of_the_connection_add_up)
 	EXPECT_LE(rx.packets_received, tx.packets_sent);
 	EXPECT_LE(tx.packets_lost, tx.packets_sent);
 	EXPECT_LE(500000 / 65527, tx.packets_sent);
+	EXPECT_GE(tx.packets_sent, tx.packets_acked);
+	EXPECT_LT(0, tx.packets_acked);
+	EXPECT_LE(tx.bytes_lost, tx.bytes_sent);
+	EXPECT_EQ(tx.packets_lost > 0, tx.bytes_lost > 0);
+	EXPECT_LE(rx.bytes_received, tx.bytes_sent);
+	EXPECT_LT(tx.smoothed_rtt, tx.pto);
+	EXPECT_LT(0, tx.pacing_rate);
+	EXPECT_LT(0, tx.delivery_rate);
+	EXPECT_EQ(0, tx.path);
+	EXPECT_EQ(0, tx.bytes_unsent);
+	EXPECT_LT(0, tx.send_credit);
+	EXPECT_EQ(0, tx.flags & QUIC_INFO_SERVER);
+	EXPECT_EQ(QUIC_INFO_SERVER, rx.flags & QUIC_INFO_SERVER);
+	EXPECT_EQ(QUIC_INFO_VALIDATED | QUIC_INFO_CONFIRMED,
+		  rx.flags & (QUIC_INFO_VALIDATED | QUIC_INFO_CONFIRMED));
+	EXPECT_EQ(0, tx.key_updates);
+	ASSERT_EQ(0, qk_set(self->p.client, QUIC_SOCKOPT_KEY_UPDATE, NULL, 0));
+	len = sizeof(tx);
+	ASSERT_EQ(0, qk_get(self->p.client, QUIC_SOCKOPT_INFO, &tx, &len));
+	EXPECT_EQ(1, tx.key_updates);
+	EXPECT_EQ(1, tx.key_phase);
 }
 
 TEST_HARNESS_MAIN

@@ -80,12 +80,15 @@ SIZE(union quic_event, 72);
 SIZE(struct quic_stream_peeloff_info, 16);
 FIELD(struct quic_stream_peeloff_info, sd, 12);
 
-SIZE(struct quic_info, 128);
+SIZE(struct quic_info, 192);
 FIELD(struct quic_info, version, 0);
 FIELD(struct quic_info, latest_rtt, 36);
 FIELD(struct quic_info, cwnd, 40);
 FIELD(struct quic_info, packets_lost, 96);
 FIELD(struct quic_info, bytes_lost, 120);
+FIELD(struct quic_info, pto, 128);
+FIELD(struct quic_info, pacing_rate, 144);
+FIELD(struct quic_info, send_credit, 184);
 
 struct number {
 	const char *name;
