@@ -64,3 +64,13 @@ unsafe impl Backend for SpinLockBhBackend {
         unsafe { bindings::spin_assert_is_held(ptr) }
     }
 }
+
+/// Runs `f` with softirqs of this CPU held off, as code that runs in them expects. Process context.
+pub fn without_bh<R>(f: impl FnOnce() -> R) -> R {
+    // SAFETY: no precondition.
+    unsafe { bindings::local_bh_disable() };
+    let result = f();
+    // SAFETY: disabled above.
+    unsafe { bindings::local_bh_enable() };
+    result
+}

@@ -58,6 +58,7 @@ signed! {
     QUIC_SOCKOPT_CRYPTO_SECRET,
     QUIC_SOCKOPT_TRANSPORT_PARAM_EXT,
     QUIC_SOCKOPT_INFO,
+    QUIC_SOCKOPT_SERVER_NAME,
 }
 
 /// Control message with a stream's id and flags.

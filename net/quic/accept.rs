@@ -27,7 +27,10 @@ use crate::{
         SockRef, //
     },
     poll,
-    requests::Request,
+    requests::{
+        self,
+        Request, //
+    },
     settings,
     socket::{
         Quic,
@@ -49,6 +52,7 @@ pub(crate) fn accept(
         Role::Listener(listener) => listener.requests.pop().map(Ok),
         _ => Some(Err(EINVAL)),
     })??;
+    requests::charge(sk);
     poll::publish(sk);
     let child = sk.sk().new_child(kern)?;
     match set_up(sk, &child, request) {

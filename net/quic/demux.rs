@@ -19,30 +19,32 @@ use crate::{
     dispatch::Verdict,
     globals::Globals,
     input,
-    linux::net::{
-        skb::{
-            SkBuff,
-            UdpMeta, //
+    linux::{
+        net::{
+            skb::{
+                SkBuff,
+                UdpMeta, //
+            },
+            sock::SockRef,
+            udp_tunnel::{
+                Receiver,
+                Tunnel, //
+            }, //
         },
-        sock::SockRef,
-        udp_tunnel::{
-            Receiver,
-            Tunnel, //
-        }, //
+        sync::without_bh, //
     },
     lookup::{
         InitialKey,
         ResetKey, //
     },
     packet::Packet,
+    requests::Request,
     socket::Quic,
     stateless, //
 };
 
 /// Shortest datagram that may be a stateless reset (RFC 9000 10.3).
 const MIN_RESET: usize = 21;
-/// TLS alert (RFC 7301 3.2).
-const NO_APPLICATION_PROTOCOL: u8 = 120;
 
 /// Distributes the datagrams of all tunnels.
 #[derive(Clone)]
@@ -112,7 +114,7 @@ impl Demux {
             input::deliver(&sk, skb);
             return;
         }
-        if tables.listener(tunnel, &meta.local, |_| true).is_some() {
+        if tables.has_listener(tunnel, &meta.local) {
             let key = &self.globals.reset_key;
             stateless::reset(key, &self.counters, tunnel.raw(), &skb, &meta);
         }
@@ -130,12 +132,34 @@ impl Demux {
                 input::deliver(&sk, skb);
             }
             Verdict::Kept => {}
-            Verdict::Refuse(incoming) => {
-                let error = TransportError::crypto(NO_APPLICATION_PROTOCOL, "no such protocol");
+            Verdict::Refuse(incoming, alert) => {
+                let error = TransportError::crypto(alert, "nobody listens for this");
                 stateless::refuse(tunnel.raw(), meta, &incoming, &error);
                 self.counters.count_drop();
             }
             Verdict::Drop => self.counters.count_drop(),
+        }
+    }
+}
+
+impl Demux {
+    /// Gives what a client sent to a listener that has ended to another one. Process context.
+    pub(crate) fn hand_over(&self, tunnel: &Tunnel<Self>, request: Request) {
+        let tables = &self.globals.tables;
+        for skb in request.packets {
+            // The client is not refused: the listener that it wants may be on its way.
+            without_bh(
+                || match tables.hellos.judge(tables, tunnel, skb, &request.meta) {
+                    Verdict::Deliver(sk, earlier, skb) => {
+                        for skb in earlier {
+                            input::deliver(&sk, skb);
+                        }
+                        input::deliver(&sk, skb);
+                    }
+                    Verdict::Kept => {}
+                    Verdict::Refuse(..) | Verdict::Drop => self.counters.count_drop(),
+                },
+            );
         }
     }
 }

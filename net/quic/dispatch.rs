@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which listener gets a new client, where several share an address and port: by ALPN.
+//! Which listener gets a new client, where several share an address and port.
 //!
-//! The first Initial packets are opened (their keys are no secret) until the ClientHello is there,
-//! which may take several packets. The listener of the first name in the client's list that any
-//! listener has gets the request, and all further packets of it through the lookup table.
-//! Softirq context.
+//! Where they differ by protocols or server names, the first Initial packets are opened (their
+//! keys are no secret) until the ClientHello is there, which may take several packets. The
+//! listener that fits best (`listening.rs`) gets the request, and all further packets of it
+//! through the lookup table. Softirq context.
 
 #![forbid(unsafe_code)]
 
@@ -20,9 +20,12 @@ use kernel::{
 use crate::{
     attached::now,
     buf::Datagram,
-    common::time::{
-        Duration,
-        Instant, //
+    common::{
+        id::ConnectionId,
+        time::{
+            Duration,
+            Instant, //
+        },
     },
     conn::accept::{
         FirstPacket,
@@ -30,6 +33,7 @@ use crate::{
         HelloCollector,
         Incoming, //
     },
+    connid::LOCAL_LEN,
     demux::Demux,
     linux::net::{
         hash::Table,
@@ -42,13 +46,13 @@ use crate::{
     },
     lookup::{
         InitialKey,
-        Listening,
         Tables, //
     },
     mem::{
         Box,
         Vec, //
     },
+    packet::Packet,
     socket::Quic, //
 };
 
@@ -80,10 +84,32 @@ pub(crate) enum Verdict {
     Deliver(SockRef<Quic>, Vec<SkBuff>, SkBuff),
     /// It was kept.
     Kept,
-    /// Nobody listens for what the client wants.
-    Refuse(Incoming),
+    /// Nobody listens for what the client wants; the TLS alert says what that is.
+    Refuse(Incoming, u8),
     /// It is dropped.
     Drop,
+}
+
+/// TLS alerts (RFC 7301 3.2, RFC 6066 3).
+const NO_APPLICATION_PROTOCOL: u8 = 120;
+const UNRECOGNIZED_NAME: u8 = 112;
+
+/// Whose a client is.
+enum Chosen {
+    Listener(SockRef<Quic>),
+    Nobody,
+    Refused(Incoming, u8),
+}
+
+impl Chosen {
+    /// The verdict on a packet and those that were kept before it.
+    fn deliver(self, earlier: Vec<SkBuff>, skb: SkBuff) -> Verdict {
+        match self {
+            Self::Listener(sk) => Verdict::Deliver(sk, earlier, skb),
+            Self::Nobody => Verdict::Drop,
+            Self::Refused(incoming, alert) => Verdict::Refuse(incoming, alert),
+        }
+    }
 }
 
 impl Hellos {
@@ -103,21 +129,14 @@ impl Hellos {
         skb: SkBuff,
         meta: &UdpMeta,
     ) -> Verdict {
-        let any = |tables: &Tables| tables.listener(tunnel, &meta.local, |_| true);
-        let incoming = match FirstPacket::parse(first_datagram(&skb)) {
-            FirstPacket::Incoming(incoming) if tables.needs_alpn(tunnel, &meta.local) => incoming,
-            _ => {
-                return match any(tables) {
-                    Some(sk) => Verdict::Deliver(sk, Vec::new(), skb),
-                    None => Verdict::Drop,
-                }
-            }
+        let key = key_of(tunnel, first_datagram(&skb), meta);
+        let any = || match tables.listener(tunnel, &key, None) {
+            Some(sk) => Chosen::Listener(sk),
+            None => Chosen::Nobody,
         };
-        let key = InitialKey {
-            net: tunnel.net(),
-            local: meta.local,
-            remote: meta.remote,
-            cid: incoming.dcid,
+        let incoming = match FirstPacket::parse(first_datagram(&skb)) {
+            FirstPacket::Incoming(incoming) if tables.needs_hello(tunnel, &meta.local) => incoming,
+            _ => return any().deliver(Vec::new(), skb),
         };
         let mut pending = match self.table.remove_if(&key, |_| true) {
             Some(pending) => {
@@ -130,24 +149,18 @@ impl Hellos {
             },
         };
         pending.read(&skb);
-        let sk = match pending.collector.hello() {
-            Hello::Complete(hello) => {
-                let mut names = hello.alpns().peekable();
-                if names.peek().is_none() {
-                    tables.listener(tunnel, &meta.local, |l| l.alpn.is_empty())
-                } else {
-                    names.find_map(|name| {
-                        tables.listener(tunnel, &meta.local, |l| has_name(l, name))
-                    })
+        let chosen = match pending.collector.hello() {
+            Hello::Complete(hello) => match tables.listener(tunnel, &key, Some(&hello)) {
+                Some(sk) => Chosen::Listener(sk),
+                None if tables.has_protocol(tunnel, &meta.local, &hello) => {
+                    Chosen::Refused(incoming, UNRECOGNIZED_NAME)
                 }
-            }
-            Hello::Malformed => any(tables),
+                None => Chosen::Refused(incoming, NO_APPLICATION_PROTOCOL),
+            },
+            Hello::Malformed => any(),
             Hello::Incomplete => return self.keep(key, pending, skb),
         };
-        match sk {
-            Some(sk) => Verdict::Deliver(sk, pending.packets, skb),
-            None => Verdict::Refuse(incoming),
-        }
+        chosen.deliver(pending.packets, skb)
     }
 
     fn keep(&self, key: InitialKey, mut pending: Pending, skb: SkBuff) -> Verdict {
@@ -159,11 +172,17 @@ impl Hellos {
         {
             self.count.fetch_sub(1, Relaxed);
         }
+        // A flood of halves must not keep everybody else out: one makes room for the next.
+        if self.count.load(Relaxed) >= MAX_PENDING
+            && self.table.remove_old(&key, |_| true).is_some()
+        {
+            self.count.fetch_sub(1, Relaxed);
+        }
         let full = self.count.load(Relaxed) >= MAX_PENDING || pending.packets.len() >= MAX_PACKETS;
         if full || pending.packets.try_push(skb).is_err() {
             return Verdict::Drop;
         }
-        if self.table.insert(key, pending, |_| true).is_err() {
+        if self.table.insert(key, pending, |_, _| true).is_err() {
             return Verdict::Drop;
         }
         self.count.add(1, Relaxed);
@@ -200,6 +219,14 @@ fn first_datagram(skb: &SkBuff) -> &[u8] {
     }
 }
 
-fn has_name(listening: &Listening, name: &[u8]) -> bool {
-    listening.alpn.split(|b| *b == b',').any(|n| n == name)
+/// The client that sent a long-header packet, by the id that it chose. Packets of other versions
+/// may have longer ids; it does not matter which listener answers them.
+fn key_of(tunnel: &Tunnel<Demux>, bytes: &[u8], meta: &UdpMeta) -> InitialKey {
+    let cid = Packet::destination(bytes, LOCAL_LEN).and_then(ConnectionId::new);
+    InitialKey {
+        net: tunnel.net(),
+        local: meta.local,
+        remote: meta.remote,
+        cid: cid.unwrap_or(ConnectionId::EMPTY),
+    }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Globals {
     pub(crate) tables: Tables,
     /// Derives the stateless reset tokens of this host's connection ids (RFC 9000 10.3.2).
     pub(crate) reset_key: [u8; 32],
+    /// Makes the secrets that the listeners of a `SO_REUSEPORT` group have in common.
+    pub(crate) group_key: [u8; 32],
 }
 
 static GLOBALS: Slot<Globals> = Slot::new();
@@ -45,8 +47,9 @@ static GLOBALS: Slot<Globals> = Slot::new();
 pub(crate) fn set_up() -> Result<Shared> {
     let queue = Arc::new(Queue::new(c"quic")?, GFP_KERNEL)?;
     let tunnels = Tunnels::new(queue.clone())?;
-    let mut reset_key = [0; 32];
+    let (mut reset_key, mut group_key) = ([0; 32], [0; 32]);
     rand::fill(&mut reset_key);
+    rand::fill(&mut group_key);
     let own = queue.clone();
     let globals = Arc::pin_init(
         pin_init!(Globals {
@@ -54,6 +57,7 @@ pub(crate) fn set_up() -> Result<Shared> {
             tunnels,
             tables <- Tables::new(),
             reset_key,
+            group_key,
         }),
         GFP_KERNEL,
     )?;

@@ -4,13 +4,19 @@
 
 #![forbid(unsafe_code)]
 
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use core::net::IpAddr;
+
+use kernel::prelude::*;
 
 use crate::{
-    bind, family,
+    aead::{
+        hmac,
+        Hash, //
+    },
+    bind,
+    demux::Demux,
+    family,
+    globals::Globals,
     linux::{
         net::{
             inet,
@@ -18,10 +24,8 @@ use crate::{
         },
         rand, //
     },
-    lookup::{
-        Listening,
-        PortKey, //
-    },
+    listening::Listening,
+    lookup::PortKey,
     poll,
     requests::Requests,
     socket::{
@@ -85,18 +89,19 @@ fn publish(sk: &mut Owned<'_, Quic>, backlog: u32) -> Result {
         addr,
         device: raw.device(),
         alpn: sk.options.alpn.clone(),
+        servers: sk.options.servers.clone(),
         reuseport: raw.reuseport(),
+        uid: raw.uid(),
+        id: rand::u64(),
         sk: sk.sk().to_ref(),
     };
-    let (device, reuseport, alpn) = (entry.device, entry.reuseport, entry.alpn.clone());
-    let tables = &sk.sk().shared().globals.tables;
-    tables.listeners.insert(key, entry, |other| {
-        other.addr == addr
-            && other.device == device
-            && !(other.reuseport && reuseport && other.alpn.as_slice() == alpn.as_slice())
-            && shares_name(&other.alpn, &alpn)
-    })?;
-    rand::fill(&mut sk.options.token_key);
+    let globals = &sk.sk().shared().globals;
+    let token_key = token_key(globals, &key, &entry);
+    globals
+        .tables
+        .listeners
+        .insert(key, entry, Listening::conflicts)?;
+    sk.options.token_key = token_key;
     sk.backlog = backlog;
     sk.role = Role::Listener(Listener {
         key,
@@ -107,29 +112,58 @@ fn publish(sk: &mut Owned<'_, Quic>, backlog: u32) -> Result {
     Ok(())
 }
 
-/// Whether two lists have a name in common. Two empty lists have; an empty one may stand beside
-/// any other.
-fn shares_name(a: &Arc<KVec<u8>>, b: &Arc<KVec<u8>>) -> bool {
-    let names = |list: &'_ Arc<KVec<u8>>| list.is_empty();
-    if names(a) || names(b) {
-        return names(a) && names(b);
+/// What seals this listener's address validation tokens and makes its ticket keys: a secret of its
+/// own, or of its `SO_REUSEPORT` group. A client's token may come back to another member, and a
+/// listener may be replaced by a new one while its clients hold tokens.
+fn token_key(globals: &Globals, key: &PortKey, entry: &Listening) -> [u8; 32] {
+    let mut out = [0; 32];
+    if !entry.reuseport {
+        rand::fill(&mut out);
+        return out;
     }
-    a.split(|c| *c == b',')
-        .any(|name| b.split(|c| *c == b',').any(|other| other == name))
+    let ip = match entry.addr.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+        IpAddr::V6(ip) => ip.octets(),
+    };
+    let parts: [&[u8]; 9] = [
+        b"listener",
+        &key.net.to_bytes(),
+        &key.port.to_be_bytes(),
+        &ip,
+        &entry.device.to_be_bytes(),
+        &entry.uid.to_be_bytes(),
+        &entry.alpn,
+        // No name holds a NUL followed by this.
+        b"\0,servers,",
+        &entry.servers,
+    ];
+    hmac(Hash::Sha256, &globals.group_key, &parts, &mut out);
+    out
 }
 
-/// Leaves the listening state and drops what waits.
+/// Leaves the listening state. Requests that wait go to another listener that takes them, if there
+/// is one; else they are dropped, and the clients will try again.
 pub(crate) fn stop(sk: &mut Owned<'_, Quic>) {
-    if let Role::Listener(mut listener) = core::mem::replace(&mut sk.role, Role::Idle) {
-        let sock = sk.sk();
-        let tables = &sock.shared().globals.tables;
-        let entry = tables.listeners.remove_if(&listener.key, |l| l.sk.is(sock));
-        drop(entry);
-        listener.requests.forget(sock);
-        drop(listener);
-        sock.raw().set_state(inet::CLOSE);
-        sk.backlog = 0;
-        poll::publish(sk);
-        sock.raw().wake_all();
+    let Role::Listener(mut listener) = core::mem::replace(&mut sk.role, Role::Idle) else {
+        return;
+    };
+    let sock = sk.sk();
+    let tables = &sock.shared().globals.tables;
+    let entry = tables.listeners.remove_if(&listener.key, |l| l.sk.is(sock));
+    drop(entry);
+    sock.raw().set_state(inet::CLOSE);
+    sk.backlog = 0;
+    sk.settle_rmem(0);
+    let heirs = Demux::new(
+        sock.shared().globals.clone(),
+        sock.shared().counters.clone(),
+    );
+    while let Some(request) = listener.requests.pop() {
+        request.forget(sock);
+        if let Some(tunnel) = &sk.tunnel {
+            heirs.hand_over(tunnel, request);
+        }
     }
+    poll::publish(sk);
+    sock.raw().wake_all();
 }

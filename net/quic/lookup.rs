@@ -20,17 +20,17 @@ use kernel::{
 use crate::{
     common::id::ConnectionId,
     counters::Counters,
-    demux::Demux,
     dispatch::Hellos,
     linux::net::{
         hash::{
+            Hasher,
             Key,
             Table, //
         },
         netns::NetId,
-        sock::SockRef,
-        udp_tunnel::Tunnel, //
+        sock::SockRef, //
     },
+    listening::Listening,
     socket::Quic, //
 };
 
@@ -115,42 +115,6 @@ impl Key for PortKey {
     }
 }
 
-/// A listening socket and what it listens for.
-pub(crate) struct Listening {
-    /// Its local address; the unspecified one stands for all.
-    pub(crate) addr: SocketAddr,
-    /// The device, 0 for all.
-    pub(crate) device: i32,
-    /// Its protocols of the application, joined by commas; empty for any.
-    pub(crate) alpn: Arc<KVec<u8>>,
-    /// Whether others that say so too may have the same key.
-    pub(crate) reuseport: bool,
-    /// The socket.
-    pub(crate) sk: SockRef<Quic>,
-}
-
-impl Listening {
-    /// How well this listener fits the destination `addr`, larger is better.
-    pub(crate) fn score(&self, tunnel: &Tunnel<Demux>, addr: &SocketAddr) -> Option<u8> {
-        if self.device != 0 && self.device != tunnel.device() {
-            return None;
-        }
-        let bound = u8::from(self.device != 0);
-        if self.addr.ip() == addr.ip() {
-            return Some(8 | bound);
-        }
-        if !self.addr.ip().is_unspecified() {
-            return None;
-        }
-        match (self.addr, addr) {
-            (SocketAddr::V4(_), SocketAddr::V4(_)) => Some(4 | bound),
-            (SocketAddr::V6(_), SocketAddr::V6(_)) => Some(4 | bound),
-            (SocketAddr::V6(_), SocketAddr::V4(_)) if !self.sk.raw().v6only() => Some(2 | bound),
-            _ => None,
-        }
-    }
-}
-
 /// The tables.
 #[pin_data]
 pub(crate) struct Tables {
@@ -162,6 +126,8 @@ pub(crate) struct Tables {
     pub(crate) resets: Table<ResetKey, SockRef<Quic>>,
     #[pin]
     pub(crate) listeners: Table<PortKey, Listening>,
+    /// Shares clients out among the listeners of a group.
+    pub(crate) sharing: Hasher,
     #[pin]
     pub(crate) hellos: Hellos,
     #[pin]
@@ -176,6 +142,7 @@ impl Tables {
             initials <- Table::new(),
             resets <- Table::new(),
             listeners <- Table::new(),
+            sharing: Hasher::new(),
             hellos <- Hellos::new(),
             nets <- Table::new(),
         })
@@ -199,43 +166,6 @@ impl Tables {
     /// The connection that a datagram would reset.
     pub(crate) fn by_reset(&self, key: &ResetKey) -> Option<SockRef<Quic>> {
         self.resets.find(key, |sk| Some(sk.clone()))
-    }
-
-    /// Whether listeners for `addr` differ by the protocols of the application.
-    pub(crate) fn needs_alpn(&self, tunnel: &Tunnel<Demux>, addr: &SocketAddr) -> bool {
-        let key = PortKey {
-            net: tunnel.net(),
-            port: addr.port(),
-        };
-        self.listeners
-            .find(&key, |l| {
-                (l.score(tunnel, addr).is_some() && !l.alpn.is_empty()).then_some(())
-            })
-            .is_some()
-    }
-
-    /// The listener for datagrams to `addr` that came by `tunnel`, the best fitting of those for
-    /// which `accepts` holds.
-    pub(crate) fn listener(
-        &self,
-        tunnel: &Tunnel<Demux>,
-        addr: &SocketAddr,
-        mut accepts: impl FnMut(&Listening) -> bool,
-    ) -> Option<SockRef<Quic>> {
-        let key = PortKey {
-            net: tunnel.net(),
-            port: addr.port(),
-        };
-        let mut best: Option<(u8, SockRef<Quic>)> = None;
-        self.listeners.for_each(&key, |l| {
-            let Some(score) = l.score(tunnel, addr) else {
-                return;
-            };
-            if best.as_ref().is_none_or(|(b, _)| score > *b) && accepts(l) {
-                best = Some((score, l.sk.clone()));
-            }
-        });
-        best.map(|(_, sk)| sk)
     }
 }
 

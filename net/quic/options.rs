@@ -88,6 +88,8 @@ pub(crate) struct Options {
     pub(crate) remembered: Option<TransportParam>,
     /// Names of application protocols, joined by commas.
     pub(crate) alpn: Arc<KVec<u8>>,
+    /// Names of the servers that a listener speaks for, joined by commas.
+    pub(crate) servers: Arc<KVec<u8>>,
     /// Resumption data on a client, the ticket key on a server.
     pub(crate) ticket: KVec<u8>,
     /// Address validation token for the next connection, or the latest one received.
@@ -109,6 +111,7 @@ impl Options {
             local: default_params(),
             remembered: None,
             alpn: Arc::new(KVec::new(), GFP_KERNEL)?,
+            servers: Arc::new(KVec::new(), GFP_KERNEL)?,
             ticket: KVec::new(),
             token: KVec::new(),
             close: Close {
@@ -128,6 +131,7 @@ impl Options {
         child.config = self.config;
         child.local = self.local;
         child.alpn = self.alpn.clone();
+        child.servers = self.servers.clone();
         child.token_key = self.token_key;
         child.ticket.extend_from_slice(&self.ticket, GFP_KERNEL)?;
         Ok(child)

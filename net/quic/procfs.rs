@@ -43,7 +43,7 @@ impl PerNet for Quic {
     fn init(net: NetId) -> Result {
         let counters = Arc::new(Counters::new(), GFP_KERNEL)?;
         let tables = &globals::get()?.tables;
-        tables.nets.insert(NetKey(net), counters, |_| true)
+        tables.nets.insert(NetKey(net), counters, |_, _| true)
     }
 
     fn exit(net: NetId) {

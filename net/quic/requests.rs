@@ -13,7 +13,11 @@ use crate::{
     attached::now,
     common::{
         deque::Deque,
-        error::TransportError, //
+        error::TransportError,
+        time::{
+            Duration,
+            Instant, //
+        },
     },
     conn::accept::{
         FirstPacket,
@@ -46,6 +50,9 @@ use crate::{
 const MAX_PACKETS: usize = 16;
 /// Memory kept for one request, bytes.
 const MAX_BYTES: usize = 64 << 10;
+/// How long a request waits when others want its place. A client that was not answered for so long
+/// does not wait any more.
+const LIFETIME: Duration = Duration::from_secs(30);
 
 /// A client that asks for a connection.
 pub(crate) struct Request {
@@ -54,11 +61,14 @@ pub(crate) struct Request {
     pub(crate) meta: UdpMeta,
     pub(crate) packets: Vec<SkBuff>,
     bytes: usize,
+    began: Instant,
 }
 
 /// The requests of a listener, oldest first.
 pub(crate) struct Requests {
     queue: Deque<Request>,
+    /// Memory of all packets, to be charged to the listener.
+    bytes: usize,
 }
 
 impl Requests {
@@ -66,7 +76,13 @@ impl Requests {
     pub(crate) fn new() -> Self {
         Self {
             queue: Deque::new(),
+            bytes: 0,
         }
+    }
+
+    /// Memory of all packets, bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether one waits.
@@ -79,20 +95,47 @@ impl Requests {
         self.queue.len()
     }
 
-    /// Takes the oldest one.
-    pub(crate) fn pop(&mut self) -> Option<Request> {
-        self.queue.pop_front()
+    fn push(&mut self, request: Request) -> Result<(), ()> {
+        let bytes = request.bytes;
+        self.queue.push_back(request).map_err(|_| ())?;
+        self.bytes = self.bytes.saturating_add(bytes);
+        Ok(())
     }
 
-    /// Takes all of them out of the lookup table, since nobody will accept them.
-    pub(crate) fn forget(&mut self, sk: &Sock<Quic>) {
-        while let Some(request) = self.pop() {
-            request.forget(sk);
+    /// Takes the oldest one.
+    pub(crate) fn pop(&mut self) -> Option<Request> {
+        let request = self.queue.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(request.bytes);
+        Some(request)
+    }
+
+    fn has(&self, key: &InitialKey) -> bool {
+        self.queue.iter().any(|r| r.key == *key)
+    }
+
+    /// Drops those whose clients have given up by now.
+    fn expire(&mut self, sk: &Sock<Quic>, now: Instant) {
+        let is_old = |r: &Request| now.since(r.began) > LIFETIME;
+        while self.queue.front().is_some_and(is_old) {
+            if let Some(request) = self.pop() {
+                request.forget(sk);
+                sk.shared().counters.count_drop();
+            }
         }
     }
 
-    fn find(&mut self, key: &InitialKey) -> Option<&mut Request> {
-        self.queue.iter_mut().find(|r| r.key == *key)
+    /// Adds a packet to the request of `key`; `None` if there is no such request, an error if there
+    /// is no room. `limit` bounds the memory of all requests together.
+    fn add(&mut self, key: &InitialKey, skb: SkBuff, limit: usize) -> Option<Result<(), ()>> {
+        let room = limit.saturating_sub(self.bytes);
+        let request = self.queue.iter_mut().find(|r| r.key == *key)?;
+        let before = request.bytes;
+        if skb.truesize() > room || request.push(skb).is_err() {
+            return Some(Err(()));
+        }
+        let more = request.bytes.saturating_sub(before);
+        self.bytes = self.bytes.saturating_add(more);
+        Some(Ok(()))
     }
 }
 
@@ -116,6 +159,19 @@ impl Request {
 
 /// A packet with a long header has come to the listener.
 pub(crate) fn handle(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
+    receive(sk, skb, meta);
+    charge(sk);
+}
+
+/// Charges the packets of all requests to the listener.
+pub(crate) fn charge(sk: &mut Held<'_, Quic>) {
+    if let Role::Listener(listener) = &sk.role {
+        let bytes = listener.requests.bytes();
+        sk.settle_rmem(bytes);
+    }
+}
+
+fn receive(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
     let sock = sk.sk();
     let (shared, raw) = (sock.shared(), sock.raw());
     let first = match skb.gso_size() {
@@ -144,13 +200,11 @@ pub(crate) fn handle(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
     let Role::Listener(listener) = &mut sk.role else {
         return;
     };
-    if let Some(request) = listener.requests.find(&key) {
-        if request.push(skb).is_err() {
-            shared.counters.count_drop();
-        }
-        return;
+    if !listener.requests.has(&key) {
+        admit(sk, skb, meta, incoming, key);
+    } else if listener.requests.add(&key, skb, raw.rcvbuf()) != Some(Ok(())) {
+        shared.counters.count_drop();
     }
-    admit(sk, skb, meta, incoming, key);
 }
 
 fn key_of(sk: &Held<'_, Quic>, meta: &UdpMeta, incoming: &Incoming) -> InitialKey {
@@ -169,8 +223,9 @@ fn follow(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
         connid::LOCAL_LEN,
         packet::Packet, //
     };
-    let counters = &sk.sk().shared().counters;
-    let net = sk.sk().raw().net().id();
+    let sock = sk.sk();
+    let counters = &sock.shared().counters;
+    let net = sock.raw().net().id();
     let dcid = Packet::destination(skb.data(), LOCAL_LEN).and_then(ConnectionId::new);
     let (Some(cid), Role::Listener(listener)) = (dcid, &mut sk.role) else {
         return;
@@ -181,8 +236,8 @@ fn follow(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
         remote: meta.remote,
         cid,
     };
-    let kept = listener.requests.find(&key).map(|r| r.push(skb));
-    if !matches!(kept, Some(Ok(()))) {
+    let limit = sock.raw().rcvbuf();
+    if listener.requests.add(&key, skb, limit) != Some(Ok(())) {
         counters.count_drop();
     }
 }
@@ -221,6 +276,9 @@ fn admit(
         }
     }
     if listener.requests.len() >= limit {
+        listener.requests.expire(sock, now());
+    }
+    if listener.requests.len() >= limit {
         let error = TransportError::connection_refused("too many requests");
         stateless::refuse(raw, meta, &incoming, &error);
         return;
@@ -231,8 +289,9 @@ fn admit(
         meta: *meta,
         packets: Vec::new(),
         bytes: 0,
+        began: now(),
     };
-    if request.push(skb).is_err() || listener.requests.queue.push_back(request).is_err() {
+    if request.push(skb).is_err() || listener.requests.push(request).is_err() {
         shared.counters.count_drop();
         return;
     }
@@ -241,7 +300,7 @@ fn admit(
         .globals
         .tables
         .initials
-        .insert(key, sock.to_ref(), |_| true);
+        .insert(key, sock.to_ref(), |_, _| true);
     poll::publish(sk);
     sk.sk().raw().wake_readers();
 }

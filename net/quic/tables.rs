@@ -35,7 +35,7 @@ pub(crate) fn sync(sk: &Sock<Quic>, at: &mut Attached) {
 fn add(sk: &Sock<Quic>, at: &mut Attached, cid: ConnectionId) {
     let tables = &sk.shared().globals.tables;
     if let Some(key) = at.original.filter(|key| key.cid == cid) {
-        let _ = tables.initials.insert(key, sk.to_ref(), |_| true);
+        let _ = tables.initials.insert(key, sk.to_ref(), |_, _| true);
         return;
     }
     let key = CidKey {
@@ -45,7 +45,7 @@ fn add(sk: &Sock<Quic>, at: &mut Attached, cid: ConnectionId) {
     if at.cids.try_reserve(1).is_err() {
         return;
     }
-    if tables.cids.insert(key, sk.to_ref(), |_| true).is_ok() {
+    if tables.cids.insert(key, sk.to_ref(), |_, _| true).is_ok() {
         let _ = at.cids.push_within_capacity(cid);
     }
 }

@@ -89,9 +89,9 @@ impl<K: Key, V: Send> Table<K, V> {
         self.buckets.get((hash % BUCKETS as u64) as usize)
     }
 
-    /// Adds an entry, unless `conflict` finds fault with one of the same key: then `EADDRINUSE`.
-    /// `ENOMEM` without memory.
-    pub fn insert(&self, key: K, value: V, conflict: impl Fn(&V) -> bool) -> Result {
+    /// Adds an entry, unless `conflict` finds that one of the same key and the new one cannot be
+    /// there together: then `EADDRINUSE`. `ENOMEM` without memory.
+    pub fn insert(&self, key: K, value: V, conflict: impl Fn(&V, &V) -> bool) -> Result {
         let node = Node {
             key,
             value,
@@ -99,7 +99,7 @@ impl<K: Key, V: Send> Table<K, V> {
         };
         let mut node = KBox::new(node, GFP_ATOMIC | __GFP_NOWARN)?;
         let mut head = self.bucket(&key).ok_or(EINVAL)?.lock();
-        if iter(&head).any(|n| n.key == key && conflict(&n.value)) {
+        if iter(&head).any(|n| n.key == key && conflict(&n.value, &node.value)) {
             drop(head);
             return Err(EADDRINUSE);
         }

@@ -76,6 +76,21 @@ struct Key {
     device: i32,
 }
 
+impl Key {
+    /// Whether the tunnel of this key gets the datagrams of `other`: it is the same, or has the
+    /// unspecified address. UDP would not let both be there.
+    fn covers(&self, other: &Key) -> bool {
+        let is_alike = self.net == other.net
+            && self.device == other.device
+            && self.addr.port() == other.addr.port();
+        let is_above = self.addr.ip().is_unspecified()
+            && !other.addr.ip().is_unspecified()
+            && (self.addr.is_ipv4() == other.addr.is_ipv4()
+                || (self.addr.is_ipv6() && !self.v6only));
+        self == other || (is_alike && is_above)
+    }
+}
+
 /// A UDP socket of the kernel.
 pub struct Tunnel<R: Receiver> {
     key: Key,
@@ -210,7 +225,9 @@ impl<R: Receiver> Tunnels<R> {
             device: sk.device(),
         };
         let mut table = self.table.lock();
-        let found = table.iter().find(|t| addr.port() != 0 && t.key == key);
+        let found = table
+            .iter()
+            .find(|t| addr.port() != 0 && t.key.covers(&key));
         if let Some(t) = found {
             return Ok(self.share(t));
         }

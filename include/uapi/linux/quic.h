@@ -123,6 +123,22 @@ struct quic_stream_info {
  * A program finds out about them by ENOPROTOOPT.
  */
 #define QUIC_SOCKOPT_INFO			64 /* quic_info; get */
+#define QUIC_SOCKOPT_SERVER_NAME		65 /* names joined by ','; set, get */
+
+/*
+ * QUIC_SOCKOPT_SERVER_NAME: the servers that a listener speaks for.
+ *
+ * Set before listen(); at most 16 host names and 1024 bytes in all, else, and
+ * on a listener, EINVAL.  "*.example.org" stands for all names with one more
+ * label.  A value of no length takes the names away.
+ *
+ * Listeners on the same address and port may name different servers, as they
+ * may have different ALPN lists.  A client goes to a listener that names the
+ * server it asks for (TLS server_name), by the very name before one by "*",
+ * and only then to one that names none; among these ALPN decides.  If nobody
+ * is left it is refused with the alert unrecognized_name, or with
+ * no_application_protocol if nobody has its protocol for any server.
+ */
 
 /* QUIC versions (RFC 9000, RFC 9369). */
 #define QUIC_VERSION_V1		0x00000001

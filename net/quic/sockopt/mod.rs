@@ -55,6 +55,7 @@ pub(crate) fn set(sk: &Sock<Quic>, name: i32, value: &OptIn) -> Result {
         QUIC_SOCKOPT_TOKEN => tickets::set_token(sk, value),
         QUIC_SOCKOPT_ALPN => names::set(sk, value),
         QUIC_SOCKOPT_SESSION_TICKET => tickets::set_ticket(sk, value),
+        QUIC_SOCKOPT_SERVER_NAME => names::set_servers(sk, value),
         _ => Err(ENOPROTOOPT),
     }
 }
@@ -73,6 +74,7 @@ pub(crate) fn get(sk: &Sock<Quic>, name: i32, value: &OptOut) -> Result<i32> {
         QUIC_SOCKOPT_TOKEN => tickets::get_token(sk, value),
         QUIC_SOCKOPT_ALPN => names::get(sk, value),
         QUIC_SOCKOPT_SESSION_TICKET => tickets::get_ticket(sk, value),
+        QUIC_SOCKOPT_SERVER_NAME => names::get_servers(sk, value),
         _ => Err(ENOPROTOOPT),
     }?;
     Ok(0)

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which of several listeners on an address and port is a client's.
+//!
+//! A listener may name application protocols and servers. A client that asks for a server goes to
+//! a listener that names it, else to one that names none; among these, to the one with the
+//! protocol that the client likes best, else to one that leaves the protocol open; among these, to
+//! the one with the most specific address; and among the listeners of a `SO_REUSEPORT` group to
+//! the one that a hash of addresses and connection id picks.
+
+#![forbid(unsafe_code)]
+
+use core::{
+    cmp::Reverse,
+    net::SocketAddr, //
+};
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use crate::{
+    conn::client_hello::ClientHello,
+    demux::Demux,
+    linux::net::{
+        hash::Key,
+        sock::SockRef,
+        udp_tunnel::Tunnel, //
+    },
+    lookup::{
+        InitialKey,
+        PortKey,
+        Tables, //
+    },
+    server_name::{
+        self,
+        Match, //
+    },
+    socket::Quic, //
+};
+
+/// A listening socket and what it listens for.
+pub(crate) struct Listening {
+    /// Its local address; the unspecified one stands for all.
+    pub(crate) addr: SocketAddr,
+    /// The device, 0 for all.
+    pub(crate) device: i32,
+    /// Its protocols of the application, joined by commas; empty for any.
+    pub(crate) alpn: Arc<KVec<u8>>,
+    /// The servers it speaks for, joined by commas; empty for any.
+    pub(crate) servers: Arc<KVec<u8>>,
+    /// Whether others that say so too may have the same key.
+    pub(crate) reuseport: bool,
+    /// The owner: nobody else may join the group or take a part of its clients.
+    pub(crate) uid: u32,
+    /// Tells the listeners of a group apart when clients are shared out.
+    pub(crate) id: u64,
+    /// The socket.
+    pub(crate) sk: SockRef<Quic>,
+}
+
+/// How well a listener fits a client, larger is better; compared from the first field on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    server: Match,
+    /// Place in the client's list; the last one of all for a listener without list.
+    protocol: Reverse<usize>,
+    address: u8,
+    share: u64,
+}
+
+/// Protocols of a client that are looked at; the list may be long, and is searched under a lock.
+const MAX_PROTOCOLS: usize = 32;
+
+impl Listening {
+    /// Whether both belong to the same `SO_REUSEPORT` group, given that their addresses agree.
+    fn is_grouped_with(&self, other: &Self) -> bool {
+        self.reuseport
+            && other.reuseport
+            && self.uid == other.uid
+            && self.alpn.as_slice() == other.alpn.as_slice()
+            && self.servers.as_slice() == other.servers.as_slice()
+    }
+
+    /// Whether both cannot listen on the same port at a time.
+    pub(crate) fn conflicts(&self, other: &Self) -> bool {
+        if self.addr != other.addr || self.device != other.device {
+            return false;
+        }
+        if !shares_name(&self.alpn, &other.alpn) || self.is_grouped_with(other) {
+            return false;
+        }
+        // Naming a server takes clients away from a listener that names none.
+        let refines = self.servers.is_empty() != other.servers.is_empty();
+        shares_name(&self.servers, &other.servers) || (refines && self.uid != other.uid)
+    }
+
+    /// How well this listener's address fits the destination `addr`.
+    fn fits_address(&self, tunnel: &Tunnel<Demux>, addr: &SocketAddr) -> Option<u8> {
+        if self.device != 0 && self.device != tunnel.device() {
+            return None;
+        }
+        let bound = u8::from(self.device != 0);
+        if self.addr.ip() == addr.ip() {
+            return Some(8 | bound);
+        }
+        if !self.addr.ip().is_unspecified() {
+            return None;
+        }
+        match (self.addr, addr) {
+            (SocketAddr::V4(_), SocketAddr::V4(_)) => Some(4 | bound),
+            (SocketAddr::V6(_), SocketAddr::V6(_)) => Some(4 | bound),
+            (SocketAddr::V6(_), SocketAddr::V4(_)) if !self.sk.raw().v6only() => Some(2 | bound),
+            _ => None,
+        }
+    }
+
+    /// The place of the first of the client's protocols that this listener has.
+    fn fits_protocol(&self, hello: &ClientHello<'_>) -> Option<usize> {
+        if self.alpn.is_empty() {
+            return Some(usize::MAX);
+        }
+        hello
+            .alpns()
+            .take(MAX_PROTOCOLS)
+            .position(|name| names(&self.alpn).any(|own| own == name))
+    }
+
+    /// How well this listener fits a client, except for its share. Without a ClientHello all
+    /// protocols and servers do.
+    fn rank(
+        &self,
+        tunnel: &Tunnel<Demux>,
+        addr: &SocketAddr,
+        hello: Option<&ClientHello<'_>>,
+    ) -> Option<Rank> {
+        let address = self.fits_address(tunnel, addr)?;
+        let (server, protocol) = match hello {
+            Some(hello) => (
+                server_name::find(&self.servers, hello.server_name())?,
+                self.fits_protocol(hello)?,
+            ),
+            None => (Match::Any, 0),
+        };
+        Some(Rank {
+            server,
+            protocol: Reverse(protocol),
+            address,
+            share: 0,
+        })
+    }
+}
+
+/// The names of a list joined by commas.
+fn names(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|c| *c == b',')
+}
+
+/// Whether two lists have a name in common. Two empty lists have; an empty one may stand beside
+/// any other.
+fn shares_name(a: &[u8], b: &[u8]) -> bool {
+    if a.is_empty() || b.is_empty() {
+        return a.is_empty() && b.is_empty();
+    }
+    names(a).any(|name| names(b).any(|other| other == name))
+}
+
+impl Tables {
+    fn port_key(tunnel: &Tunnel<Demux>, addr: &SocketAddr) -> PortKey {
+        PortKey {
+            net: tunnel.net(),
+            port: addr.port(),
+        }
+    }
+
+    /// Whether anybody listens for datagrams to `addr` that come by `tunnel`.
+    pub(crate) fn has_listener(&self, tunnel: &Tunnel<Demux>, addr: &SocketAddr) -> bool {
+        self.listeners
+            .find(&Self::port_key(tunnel, addr), |l| {
+                l.fits_address(tunnel, addr).map(|_| ())
+            })
+            .is_some()
+    }
+
+    /// Whether the ClientHello has to be read to choose among the listeners for `addr`.
+    pub(crate) fn needs_hello(&self, tunnel: &Tunnel<Demux>, addr: &SocketAddr) -> bool {
+        self.listeners
+            .find(&Self::port_key(tunnel, addr), |l| {
+                let chooses = !l.alpn.is_empty() || !l.servers.is_empty();
+                (chooses && l.fits_address(tunnel, addr).is_some()).then_some(())
+            })
+            .is_some()
+    }
+
+    /// Whether a listener for `addr` has one of the client's protocols, whatever servers it names.
+    pub(crate) fn has_protocol(
+        &self,
+        tunnel: &Tunnel<Demux>,
+        addr: &SocketAddr,
+        hello: &ClientHello<'_>,
+    ) -> bool {
+        self.listeners
+            .find(&Self::port_key(tunnel, addr), |l| {
+                l.fits_address(tunnel, addr)?;
+                l.fits_protocol(hello).map(|_| ())
+            })
+            .is_some()
+    }
+
+    /// The listener for the client that `key` names, whose datagrams come by `tunnel`.
+    pub(crate) fn listener(
+        &self,
+        tunnel: &Tunnel<Demux>,
+        key: &InitialKey,
+        hello: Option<&ClientHello<'_>>,
+    ) -> Option<SockRef<Quic>> {
+        let client = key.with_bytes(|bytes| self.sharing.hash(bytes));
+        let mut best: Option<(Rank, SockRef<Quic>)> = None;
+        self.listeners
+            .for_each(&Self::port_key(tunnel, &key.local), |l| {
+                let Some(mut rank) = l.rank(tunnel, &key.local, hello) else {
+                    return;
+                };
+                if l.reuseport {
+                    rank.share = self.sharing.hash(&(client ^ l.id).to_ne_bytes());
+                }
+                if best.as_ref().is_none_or(|(other, _)| rank > *other) {
+                    best = Some((rank, l.sk.clone()));
+                }
+            });
+        best.map(|(_, sk)| sk)
+    }
+}
