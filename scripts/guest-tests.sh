@@ -6,6 +6,7 @@ set -euo pipefail
 need_root check
 [ -e "$OUT/module/quic.ko" ] || die "quic.ko has not been built" "Run: make modules"
 if [ "$1" = selftests ]; then
+	make -s -C "$TOP" test-module
 	in_root make -s -C "$TOP/tools/testing/selftests/net/quic" OUTPUT="$OUT/selftests" CC=gcc-14 \
 		KSFT="$(kernel_tree)/tools/testing/selftests"
 fi

@@ -35,7 +35,7 @@ kbuild-llvm = $(if $(findstring clang,$(kbuild-cc)),LLVM=1,$(addprefix CC=,$(kbu
 KBUILD_MAKE = $(kbuild-run) $(MAKE) -C $(kbuild-kdir) M=$(CURDIR) MO=$(MO) $(kbuild-llvm) \
 	$(if $(CLIPPY),CLIPPY=1 KRUSTFLAGS=-Dwarnings)
 
-.PHONY: modules modules_clean
+.PHONY: modules modules_clean test-module
 modules:
 ifdef KDIR
 	@test -f $(KDIR)/rust/libkernel.rmeta || { \
@@ -48,6 +48,12 @@ endif
 ifndef CLIPPY
 	@$(kbuild-run) scripts/panic-calls.sh $(MO)/net/quic/main.o scripts/panic-ceiling
 endif
+
+# The test of include/linux/quic.h: a module that uses QUIC sockets.
+test-module:
+	@mkdir -p $(MO)-test
+	+$(kbuild-run) $(MAKE) -s -C $(kbuild-kdir) M=$(CURDIR)/tools/testing/selftests/net/quic/module \
+		MO=$(MO)-test $(kbuild-llvm) KBUILD_EXTRA_SYMBOLS=$(MO)/Module.symvers modules
 
 modules_clean:
 	+$(KBUILD_MAKE) clean

@@ -7,6 +7,7 @@
  */
 
 #include "crypto.c"
+#include "kernel.c"
 #include "mm.c"
 #include "module.c"
 #include "net.c"

@@ -16,7 +16,6 @@ use core::{
 use kernel::{
     error::from_result,
     prelude::*,
-    uaccess::UserPtr,
     ThisModule, //
 };
 
@@ -330,11 +329,32 @@ pub(super) unsafe extern "C" fn getsockopt_sock<P: Protocol>(
             }
         };
     }
+    // SAFETY: no precondition: user pointers are checked when they are used.
+    let (value, len) = unsafe {
+        (
+            bindings::user_sockptr(value.cast()),
+            bindings::user_sockptr(len.cast()),
+        )
+    };
+    // SAFETY: a socket of this protocol; both are user pointers.
+    unsafe { getsockopt_own::<P>(sk, name, value, len) }
+}
+
+/// `getsockopt` at the protocol's own level, for programs and for the kernel.
+///
+/// # Safety
+///
+/// - `sk` is a socket of this protocol.
+/// - A kernel pointer `len` is that of an `int`, and a kernel pointer `value` has as many bytes.
+pub(super) unsafe extern "C" fn getsockopt_own<P: Protocol>(
+    sk: *mut bindings::sock,
+    name: i32,
+    value: bindings::sockptr_t,
+    len: bindings::sockptr_t,
+) -> i32 {
     from_result(|| {
-        let out = OptOut::new(
-            UserPtr::from_ptr(value.cast()),
-            UserPtr::from_ptr(len.cast()),
-        )?;
+        // SAFETY: by the caller's promise.
+        let (sock, out) = unsafe { (Sock::<P>::from_ptr(sk), OptOut::new(value, len)?) };
         P::getsockopt(sock, name, out)
     })
 }

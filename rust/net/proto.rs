@@ -125,6 +125,8 @@ impl Registration {
             sw.prot = if v6 { &mut t.proto6 } else { &mut t.proto4 };
             sw.ops = if v6 { &t.ops6 } else { &t.ops4 };
         }
+        // SAFETY: a function of this module, as its caller is.
+        unsafe { bindings::set_getsockopt(Some(ops::getsockopt_own::<P>)) };
         register(t)?;
         Ok(Self { tables })
     }

@@ -7,13 +7,7 @@
 //!
 //! C header: [`include/linux/sockptr.h`](srctree/include/linux/sockptr.h)
 
-use kernel::{
-    prelude::*,
-    uaccess::{
-        UserPtr,
-        UserSlice, //
-    },
-};
+use kernel::prelude::*;
 
 use crate::linux::bindings;
 
@@ -48,16 +42,8 @@ impl OptIn {
     /// Copies the value into `out`: as much as was given and fits. The rest of `out` is untouched.
     pub fn read(&self, out: &mut [u8]) -> Result<usize> {
         let len = self.len.min(out.len());
-        if len == 0 {
-            return Ok(0);
-        }
-        // SAFETY: `out` has `len` bytes; a bad user pointer is an error, a kernel one was promised.
-        let left = unsafe {
-            bindings::copy_from_sockptr_offset(out.as_mut_ptr().cast(), self.ptr, 0, len)
-        };
-        if left != 0 {
-            return Err(EFAULT);
-        }
+        // SAFETY: no more than was promised to `new`.
+        unsafe { read(self.ptr, out.get_mut(..len).unwrap_or_default()) }?;
         Ok(len)
     }
 
@@ -71,15 +57,23 @@ impl OptIn {
 
 /// The place for the value of `getsockopt`; it may carry an argument too.
 pub struct OptOut {
-    value: UserPtr,
-    length: UserPtr,
+    value: bindings::sockptr_t,
+    length: bindings::sockptr_t,
     len: usize,
 }
 
 impl OptOut {
-    pub(super) fn new(value: UserPtr, length: UserPtr) -> Result<Self> {
+    /// # Safety
+    ///
+    /// - If `length` is a kernel pointer, an `int` must be there.
+    /// - If `value` is a kernel pointer, it must have as many bytes as that says.
+    pub(super) unsafe fn new(
+        value: bindings::sockptr_t,
+        length: bindings::sockptr_t,
+    ) -> Result<Self> {
         let mut bytes = [0u8; 4];
-        UserSlice::new(length, 4).reader().read_slice(&mut bytes)?;
+        // SAFETY: promised by the caller.
+        unsafe { read(length, &mut bytes) }?;
         let len = usize::try_from(i32::from_ne_bytes(bytes)).map_err(|_| EINVAL)?;
         Ok(Self { value, length, len })
     }
@@ -99,7 +93,8 @@ impl OptOut {
         let mut out = [0; N];
         let len = self.len.min(N);
         let part = out.get_mut(..len).unwrap_or_default();
-        UserSlice::new(self.value, len).reader().read_slice(part)?;
+        // SAFETY: no more than there is, by the promise to `new`.
+        unsafe { read(self.value, part) }?;
         Ok(out)
     }
 
@@ -107,12 +102,10 @@ impl OptOut {
     pub fn write(&self, value: &[u8]) -> Result {
         let value = value.get(..self.len).unwrap_or(value);
         let len = i32::try_from(value.len()).map_err(|_| EINVAL)?;
-        UserSlice::new(self.length, 4)
-            .writer()
-            .write_slice(&len.to_ne_bytes())?;
-        UserSlice::new(self.value, value.len())
-            .writer()
-            .write_slice(value)
+        // SAFETY: an `int`, by the promise to `new`.
+        unsafe { write(self.length, &len.to_ne_bytes()) }?;
+        // SAFETY: no more than there is room for, by the promise to `new`.
+        unsafe { write(self.value, value) }
     }
 
     /// Writes the value if all of it fits, else `EINVAL`.
@@ -121,5 +114,38 @@ impl OptOut {
             return Err(EINVAL);
         }
         self.write(value)
+    }
+}
+
+/// # Safety
+///
+/// If `from` is a kernel pointer it must have as many readable bytes as `to`.
+unsafe fn read(from: bindings::sockptr_t, to: &mut [u8]) -> Result {
+    if to.is_empty() {
+        return Ok(());
+    }
+    // SAFETY: `to` has its length; a bad user pointer is an error, a kernel one was promised.
+    let left =
+        unsafe { bindings::copy_from_sockptr_offset(to.as_mut_ptr().cast(), from, 0, to.len()) };
+    if left == 0 {
+        Ok(())
+    } else {
+        Err(EFAULT)
+    }
+}
+
+/// # Safety
+///
+/// If `to` is a kernel pointer it must have room for as many bytes as `from` has.
+unsafe fn write(to: bindings::sockptr_t, from: &[u8]) -> Result {
+    if from.is_empty() {
+        return Ok(());
+    }
+    // SAFETY: as in `read`.
+    let left = unsafe { bindings::copy_to_sockptr(to, from.as_ptr().cast(), from.len()) };
+    if left == 0 {
+        Ok(())
+    } else {
+        Err(EFAULT)
     }
 }

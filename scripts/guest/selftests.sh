@@ -8,7 +8,16 @@ status=0
 # Then the module goes again: the first socket() call of the tests has to load it.
 if modprobe quic selftest=1 && rmmod quic; then echo "ok 899 - the kernel's cryptography meets the vectors of RFC 9001"
 else status=1; echo "not ok 899 - the kernel's cryptography meets the vectors of RFC 9001"; dmesg | grep quic: | sed 's/^/# /'; fi
+# A module that uses QUIC sockets itself.
+if modprobe quic && insmod "$OUT/module-test/quic_kernel_test.ko" && rmmod quic_kernel_test && unload_module; then
+	echo "ok 898 - a module uses QUIC sockets through linux/quic.h"
+else
+	status=1
+	echo "not ok 898 - a module uses QUIC sockets through linux/quic.h"
+	dmesg | grep quic_kernel_test: | sed 's/^/# /'
+fi
 bash "$TOP/tools/testing/selftests/net/quic/run_tests.sh" "$OUT/selftests" || status=1
+# shellcheck disable=SC2034 # for result_of_use
 N=899 # behind the numbers of the kselftests
 result_of_use /tmp
 [ "$BAD" = 0 ] || status=1
