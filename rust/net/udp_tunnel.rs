@@ -365,6 +365,10 @@ fn set_up<R: Receiver>(net: *mut bindings::net, usk: *mut bindings::sock, tunnel
     unsafe { bindings::setup_udp_tunnel_sock(net, usk, &mut cfg) };
     // SAFETY: as above.
     unsafe { bindings::udp_accept_batches(usk) };
+    // Nothing in a message of ICMP proves that it is about a packet of this host, and a route that
+    // believes one would keep all packets back. QUIC finds out by itself what the path carries.
+    // SAFETY: as above.
+    unsafe { bindings::udp_ignore_pmtu(usk) };
     // SAFETY: as above; read without a lock elsewhere.
     unsafe { (&raw mut (*usk).sk_rcvbuf).write_volatile(RCVBUF) };
     // SAFETY: as above.
