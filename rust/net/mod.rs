@@ -7,8 +7,10 @@
 //! tables, [`udp_tunnel`] and [`route`] carry datagrams, [`hash`] finds sockets again.
 
 pub mod addr;
+mod calls;
 pub mod hash;
 pub mod inet;
+pub mod lock;
 pub mod msg;
 pub mod netns;
 pub mod ops;
@@ -21,6 +23,7 @@ pub mod sock;
 pub mod sockopt;
 pub mod sysctl;
 pub mod timer;
+mod udp_socket;
 pub mod udp_tunnel;
 pub mod wake;
 pub mod work;

@@ -28,11 +28,12 @@ use kernel::{
 };
 
 use super::{
+    calls,
+    lock::Held,
     ops,
     skb::SkBuff,
     sock::{
         self,
-        Held,
         Layout4,
         Layout6,
         Protocol,
@@ -126,7 +127,7 @@ impl Registration {
             sw.ops = if v6 { &t.ops6 } else { &t.ops4 };
         }
         // SAFETY: a function of this module, as its caller is.
-        unsafe { bindings::set_getsockopt(Some(ops::getsockopt_own::<P>)) };
+        unsafe { bindings::set_getsockopt(Some(calls::getsockopt_own::<P>)) };
         register(t)?;
         Ok(Self { tables })
     }
@@ -196,12 +197,12 @@ fn fill<P: Protocol>(
     proto.close = Some(close::<P>);
     proto.init = Some(init::<P>);
     proto.destroy = Some(destroy);
-    proto.accept = Some(ops::accept_sock::<P>);
-    proto.ioctl = Some(ops::ioctl_sock::<P>);
-    proto.setsockopt = Some(ops::setsockopt_sock::<P>);
-    proto.getsockopt = Some(ops::getsockopt_sock::<P>);
-    proto.sendmsg = Some(ops::sendmsg_sock::<P>);
-    proto.recvmsg = Some(ops::recvmsg_sock::<P>);
+    proto.accept = Some(calls::accept_sock::<P>);
+    proto.ioctl = Some(calls::ioctl_sock::<P>);
+    proto.setsockopt = Some(calls::setsockopt_sock::<P>);
+    proto.getsockopt = Some(calls::getsockopt_sock::<P>);
+    proto.sendmsg = Some(calls::sendmsg_sock::<P>);
+    proto.recvmsg = Some(calls::recvmsg_sock::<P>);
     proto.backlog_rcv = Some(backlog_rcv::<P>);
     proto.release_cb = Some(release_cb::<P>);
     proto.unhash = Some(unhash);

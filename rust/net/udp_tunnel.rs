@@ -34,15 +34,10 @@ use kernel::{
 };
 
 use super::{
-    addr::{
-        be32,
-        AF_INET,
-        AF_INET6, //
-    },
-    inet::check,
     netns::NetId,
     skb::SkBuff,
     sock::RawSock,
+    udp_socket::open,
     work::{
         init_work,
         Queue, //
@@ -56,11 +51,6 @@ use crate::{
     }, //
 };
 
-/// Any number other than those of `UDP_ENCAP_…`: errors shall be offered to us, packets not.
-const ENCAP_TYPE: u8 = 0x51;
-/// Receive queue, bytes. It is emptied at once; this only has to hold one burst.
-const RCVBUF: i32 = 4 << 20;
-
 /// What a tunnel does with datagrams. Softirq context.
 pub trait Receiver: Sized + Clone + Send + Sync + 'static {
     /// A datagram, or a batch of them, arrived. The data begins at the UDP payload.
@@ -69,11 +59,11 @@ pub trait Receiver: Sized + Clone + Send + Sync + 'static {
 
 /// What users of one tunnel have in common.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Key {
+pub(super) struct Key {
     net: NetId,
-    addr: SocketAddr,
-    v6only: bool,
-    device: i32,
+    pub(super) addr: SocketAddr,
+    pub(super) v6only: bool,
+    pub(super) device: i32,
 }
 
 impl Key {
@@ -93,11 +83,11 @@ impl Key {
 
 /// A UDP socket of the kernel.
 pub struct Tunnel<R: Receiver> {
-    key: Key,
-    socket: NonNull<bindings::socket>,
-    receiver: R,
+    pub(super) key: Key,
+    pub(super) socket: NonNull<bindings::socket>,
+    pub(super) receiver: R,
     /// Shares given out. Raised from 0 under the table's lock only.
-    users: Atomic<i32>,
+    pub(super) users: Atomic<i32>,
 }
 
 // SAFETY: the socket is used under its own locks only.
@@ -290,130 +280,4 @@ unsafe extern "C" fn sweep_work<R: Receiver>(work: *mut bindings::work_struct) {
     // SAFETY: the reference that `sweep` left with the work item.
     let this = unsafe { Arc::from_raw(this.cast_const()) };
     this.release_unused();
-}
-
-#[expect(
-    clippy::field_reassign_with_default,
-    reason = "bit fields have setters only"
-)]
-fn open<R: Receiver>(sk: &RawSock, mut key: Key, receiver: R) -> Result<KBox<Tunnel<R>>> {
-    let mut cfg = bindings::udp_port_cfg::default();
-    cfg.bind_ifindex = key.device;
-    cfg.local_udp_port = key.addr.port().to_be();
-    cfg.set_use_udp_checksums(1);
-    cfg.set_use_udp6_tx_checksums(1);
-    cfg.set_use_udp6_rx_checksums(1);
-    cfg.set_ipv6_v6only(u32::from(key.v6only));
-    let net = sk.net().as_ptr();
-    let mut socket = core::ptr::null_mut();
-    match key.addr {
-        SocketAddr::V4(addr) => {
-            cfg.family = AF_INET as u8;
-            cfg.__bindgen_anon_1.bindgen_union_field = [be32(addr.ip()), 0, 0, 0];
-            // SAFETY: a valid namespace; `cfg` is read, `socket` written.
-            check(unsafe { bindings::udp_sock_create4(net, &mut cfg, &mut socket) })?;
-        }
-        SocketAddr::V6(addr) => {
-            cfg.family = AF_INET6 as u8;
-            cfg.__bindgen_anon_1.bindgen_union_field = words(&addr.ip().octets());
-            if addr.scope_id() != 0 {
-                cfg.bind_ifindex = i32::try_from(addr.scope_id()).map_err(|_| EINVAL)?;
-            }
-            // SAFETY: as above.
-            check(unsafe { bindings::udp_sock_create6(net, &mut cfg, &mut socket) })?;
-        }
-    }
-    let socket = NonNull::new(socket).ok_or(ENOMEM)?;
-    // SAFETY: a new kernel socket.
-    let usk: *mut bindings::sock = unsafe { (*socket.as_ptr()).sk.cast() };
-    // SAFETY: a valid UDP socket.
-    key.addr.set_port(unsafe { bindings::inet_num(usk) });
-    let tunnel = KBox::new(
-        Tunnel {
-            key,
-            socket,
-            receiver,
-            users: Atomic::new(0),
-        },
-        GFP_KERNEL,
-    );
-    let Ok(tunnel) = tunnel else {
-        // SAFETY: ours, and nobody knows it.
-        unsafe { bindings::udp_tunnel_sock_release(usk) };
-        return Err(ENOMEM);
-    };
-    set_up::<R>(net, usk, &tunnel);
-    Ok(tunnel)
-}
-
-/// The bytes of an address as the 32-bit words of C's union.
-fn words(bytes: &[u8; 16]) -> [u32; 4] {
-    let mut words = [0; 4];
-    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(4)) {
-        *word = bytes.first_chunk().map_or(0, |b| u32::from_ne_bytes(*b));
-    }
-    words
-}
-
-fn set_up<R: Receiver>(net: *mut bindings::net, usk: *mut bindings::sock, tunnel: &Tunnel<R>) {
-    let mut cfg = bindings::udp_tunnel_sock_cfg {
-        sk_user_data: core::ptr::from_ref(tunnel).cast_mut().cast(),
-        encap_type: ENCAP_TYPE,
-        ..Default::default()
-    };
-    // SAFETY: a valid UDP socket of ours; `cfg` is read only.
-    unsafe { bindings::setup_udp_tunnel_sock(net, usk, &mut cfg) };
-    // SAFETY: as above.
-    unsafe { bindings::udp_accept_batches(usk) };
-    // Nothing in a message of ICMP proves that it is about a packet of this host, and a route that
-    // believes one would keep all packets back. QUIC finds out by itself what the path carries.
-    // SAFETY: as above.
-    unsafe { bindings::udp_ignore_pmtu(usk) };
-    // SAFETY: as above; read without a lock elsewhere.
-    unsafe { (&raw mut (*usk).sk_rcvbuf).write_volatile(RCVBUF) };
-    // SAFETY: as above.
-    unsafe { (&raw mut (*usk).sk_data_ready).write_volatile(Some(data_ready::<R>)) };
-}
-
-/// # Safety
-///
-/// Only for `sk_data_ready` of the UDP sockets that [`open`] makes.
-unsafe extern "C" fn data_ready<R: Receiver>(usk: *mut bindings::sock) {
-    // SAFETY: no precondition.
-    unsafe { bindings::rcu_read_lock() };
-    // SAFETY: a valid socket, within an RCU read section.
-    let tunnel = unsafe { bindings::sk_user_data(usk) }.cast::<Tunnel<R>>();
-    if !tunnel.is_null() {
-        // SAFETY: set by `set_up`; freed a grace period after it is taken away.
-        let tunnel = unsafe { &*tunnel };
-        while let Some(skb) = next_skb(usk) {
-            tunnel.receiver.receive(tunnel, skb);
-        }
-    }
-    // SAFETY: taken above.
-    unsafe { bindings::rcu_read_unlock() };
-}
-
-/// Takes the next datagram with a good checksum out of the queue.
-fn next_skb(usk: *mut bindings::sock) -> Option<SkBuff> {
-    loop {
-        let (mut off, mut err) = (0, 0);
-        // SAFETY: a valid UDP socket; does not wait.
-        let skb =
-            unsafe { bindings::__skb_recv_udp(usk, bindings::MSG_DONTWAIT, &mut off, &mut err) };
-        // SAFETY: the queue's reference passes to us.
-        let skb = unsafe { SkBuff::from_raw(NonNull::new(skb)?) };
-        // The UDP layer keeps notes in the place of the device pointer.
-        // SAFETY: ours alone.
-        unsafe { bindings::skb_clear_dev(skb.as_ptr()) };
-        // SAFETY: as above.
-        unsafe { bindings::skb_orphan(skb.as_ptr()) };
-        // SAFETY: as above.
-        unsafe { bindings::skb_dst_drop(skb.as_ptr()) };
-        // SAFETY: as above.
-        if !unsafe { bindings::skb_csum_bad(skb.as_ptr()) } {
-            return Some(skb);
-        }
-        skb.drop_reason(bindings::skb_drop_reason_SKB_DROP_REASON_UDP_CSUM);
-    }
 }
