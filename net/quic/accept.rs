@@ -54,6 +54,8 @@ pub(crate) fn accept(
     })??;
     requests::charge(sk);
     poll::publish(sk);
+    // From here on nobody else finds the request.
+    request.forget(sk.sk());
     let child = sk.sk().new_child(kern)?;
     match set_up(sk, &child, request) {
         Ok(()) => Ok(child),
@@ -66,7 +68,6 @@ pub(crate) fn accept(
 
 /// Makes the connection of `request` on the new socket and replays its packets.
 fn set_up(parent: &mut Owned<'_, Quic>, child: &Sock<Quic>, request: Request) -> Result {
-    request.forget(parent.sk());
     let options = parent.options.inherit()?;
     let tunnel = parent.tunnel.clone();
     let mut sk = child.lock_child();
