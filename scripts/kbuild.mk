@@ -30,7 +30,9 @@ endif
 
 # The module must be compiled by the compiler that made the kernel.
 kbuild-cc = $(shell sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ "]*\).*/\1/p' $(kbuild-config) 2>/dev/null)
-kbuild-llvm = $(if $(findstring clang,$(kbuild-cc)),LLVM=1,$(addprefix CC=,$(kbuild-cc)))
+# Clang's text may begin with the distribution's name.
+kbuild-clang = $(shell grep -x CONFIG_CC_IS_CLANG=y $(kbuild-config) 2>/dev/null)
+kbuild-llvm = $(if $(kbuild-clang),LLVM=1,$(addprefix CC=,$(kbuild-cc)))
 
 KBUILD_MAKE = $(kbuild-run) $(MAKE) -C $(kbuild-kdir) M=$(CURDIR) MO=$(MO) $(kbuild-llvm) \
 	$(if $(CLIPPY),CLIPPY=1 KRUSTFLAGS=-Dwarnings)
