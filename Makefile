@@ -6,6 +6,7 @@
 help:
 	@echo 'make demo      a real file over in-kernel QUIC with TLS, in a guest, verified'
 	@echo 'make check     all tests: host, guest, interoperation, style'
+	@echo 'make check-debug  the guest tests on a kernel with KASAN, lockdep, kmemleak …, and fault injection'
 	@echo 'make bench     TCP, kTLS and QUIC side by side, in instructions per byte'
 	@echo 'make modules   quic.ko for the set-up kernel; KDIR=/path for one of your own'
 	@echo 'make tools     the command quic and libquic'
@@ -32,6 +33,9 @@ demo: setup
 check: setup
 	@scripts/check.sh
 
+check-debug:
+	@scripts/check-debug.sh
+
 bench: setup
 	@scripts/bench.sh
 
@@ -42,4 +46,4 @@ clean:
 	@scripts/clean.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo check bench install clean
+.PHONY: help setup tools demo check check-debug bench install clean

@@ -33,4 +33,5 @@ run selftests 'guest: kselftests of the socket interface' "$TOP/scripts/guest-te
 run library 'guest: the handshake library over loopback' "$TOP/scripts/guest-tests.sh" library
 run transfer 'guest: TLS transfers through the module, with the tools' "$TOP/scripts/guest-tests.sh" transfer
 run interop 'guest: a stranger at the other end' "$TOP/scripts/guest-tests.sh" interop
+run debug 'debug guest: a part of the kselftests under all checkers' "$TOP/scripts/debug/short.sh"
 tally

@@ -1,14 +1,30 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# guest-tests.sh NAME: runs scripts/guest/NAME.sh in a guest with the module of this checkout staged.
+# guest-tests.sh NAME: runs scripts/guest/NAME.sh in a guest with the module of this checkout staged. With QUIC_DEBUG=1
+# on the debug kernel, for which scripts/check-debug.sh has built kernel and module.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 need_root check
-[ -e "$OUT/module/quic.ko" ] || die "quic.ko has not been built" "Run: make modules"
+suffix=${QUIC_DEBUG:+-debug}
+[ -e "$OUT/module$suffix/quic.ko" ] || die "quic.ko has not been built" "Run: make modules, or make check-debug"
 if [ "$1" = selftests ]; then
 	make -s -C "$TOP" test-module
 	in_root make -s -C "$TOP/tools/testing/selftests/net/quic" OUTPUT="$OUT/selftests" CC=gcc-14 \
 		KSFT="$(kernel_tree)/tools/testing/selftests"
 fi
 "$TOP/scripts/stage-modules.sh"
-exec "$TOP/scripts/guest.sh" "OUT=$OUT bash scripts/guest/$1.sh"
+if [ -n "${QUIC_DEBUG:-}" ]; then
+	# Besides the modules what the tests execute; nothing of it is missing when a test has no use for it.
+	QUIC_COPY=$OUT/modules-debug
+	for path in "$OUT/selftests" "$OUT/target/release/quic" "$OUT"/target/release/libquic.so* "$OUT"/target/release/deps/kernel-*[0-9a-f]; do
+		[ -e "$path" ] && QUIC_COPY="$QUIC_COPY $path"
+	done
+	export QUIC_COPY
+fi
+# What the user set for the tests holds in the guest too.
+given=
+for name in QUIC_PROGRAMS QUIC_KSFT_SCALE QUIC_RANDOM_SEED QUIC_RANDOM_ROUNDS QUIC_RANDOM_STEPS QUIC_RACE_ROUNDS \
+	QUIC_FAULT_PERCENT QUIC_FAULT_ROUNDS; do
+	[ -n "${!name:-}" ] && given="$given $name='${!name}'"
+done
+exec "$TOP/scripts/guest.sh" "OUT=$OUT MODULES=$OUT/modules$suffix $given bash scripts/guest/$1.sh"

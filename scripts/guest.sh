@@ -3,7 +3,8 @@
 # guest.sh COMMAND…: boots the stock kernel in a virtual machine whose root is the toolchain root with this
 # checkout in it, runs COMMAND there as root (bash -c), shows its output, and ends with its exit status.
 # Environment: QUIC_TIMEOUT seconds (900), QUIC_CPUS (2), QUIC_MEMORY (1536M), QUIC_ACCEL (kvm or tcg),
-# QUIC_ICOUNT=1 (one CPU, the guest's clock counts executed instructions), QUIC_DMESG file for the kernel's log.
+# QUIC_ICOUNT=1 (one CPU, the guest's clock counts executed instructions), QUIC_DMESG file for the kernel's log,
+# QUIC_DEBUG=1 (the debug kernel, from a disk image: scripts/debug), QUIC_COPY folders that its programs are in.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 need_root check
@@ -24,16 +25,30 @@ if [ -n "${QUIC_ICOUNT:-}" ]; then
 	machine=(-accel tcg -icount "shift=0,sleep=off")
 fi
 
+kernel=/usr/lib/modules/$(kernel_release)/vmlinuz memory=${QUIC_MEMORY:-1536M}
+root="root=ROOTFS rootfstype=virtiofs rw init=$TOP/scripts/guest/init"
+disk="-chardev socket,id=fs,path=$INNER/fs.sock -device vhost-user-fs-pci,chardev=fs,tag=ROOTFS"
+serve="virtiofsd --shared-dir / --socket-path $INNER/fs.sock --sandbox none --cache always >$INNER/fs.log 2>&1 &
+for i in \$(seq 200); do [ -S $INNER/fs.sock ] && break; sleep 0.05; done"
+if [ -n "${QUIC_DEBUG:-}" ]; then
+	tree=$("$TOP/scripts/debug/kernel.sh" --where) || die "the debug kernel has not been built" "Run: make check-debug"
+	image=$("$TOP/scripts/debug/image.sh")
+	kernel=$tree/arch/x86/boot/bzImage memory=${QUIC_MEMORY:-3072M}
+	root="root=/dev/vda rootfstype=erofs ro init=/usr/local/lib/linux-quic/init guest.top=$TOP"
+	disk="-drive file=$image,format=raw,if=virtio,readonly=on"
+	disk="$disk -virtfs local,path=/,mount_tag=share,security_model=none,multidevs=remap"
+	serve=
+	for path in ${QUIC_COPY:-}; do echo "${path#/}"; done >"$RUN/copy"
+fi
+
 cat >"$RUN/start" <<START
 set -eu
 cd /
-virtiofsd --shared-dir / --socket-path $INNER/fs.sock --sandbox none --cache always >$INNER/fs.log 2>&1 &
-for i in \$(seq 200); do [ -S $INNER/fs.sock ] && break; sleep 0.05; done
-exec qemu-system-x86_64 -machine q35 ${machine[*]} -cpu max -smp $cpus -m ${QUIC_MEMORY:-1536M} \\
-  -object memory-backend-memfd,id=mem,size=${QUIC_MEMORY:-1536M},share=on -machine memory-backend=mem \\
-  -kernel /usr/lib/modules/$(kernel_release)/vmlinuz \\
-  -append "root=ROOTFS rootfstype=virtiofs rw console=ttyS0 quiet loglevel=4 oops=panic panic=-1 panic_on_warn=0 init=$TOP/scripts/guest/init guest.run=$INNER mitigations=off" \\
-  -chardev socket,id=fs,path=$INNER/fs.sock -device vhost-user-fs-pci,chardev=fs,tag=ROOTFS \\
+$serve
+exec qemu-system-x86_64 -machine q35 ${machine[*]} -cpu max -smp $cpus -m $memory \\
+  -object memory-backend-memfd,id=mem,size=$memory,share=on -machine memory-backend=mem \\
+  -kernel $kernel $disk \\
+  -append "$root console=ttyS0 quiet loglevel=4 oops=panic panic=-1 panic_on_warn=0 guest.run=$INNER mitigations=off" \\
   -chardev stdio,id=out,signal=off -device virtio-serial-pci -device virtconsole,chardev=out \\
   -serial file:$INNER/serial -display none -no-reboot -nic none -device virtio-rng-pci
 START

@@ -3,6 +3,7 @@
 # Sets up all that building and testing need, outside the checkout: a Debian root folder with the
 # kernel's own toolchain, the newest supported kernel, its Rust metadata, and the guest's tools.
 # Each stage leaves a stamp: a second run, or one after an interruption, goes on where it was.
+# setup.sh debug: also what the debug kernel is built and run with (make check-debug).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -12,6 +13,7 @@ TOOLCHAIN="build-essential gcc-14 rustc cargo rust-src rustfmt rust-clippy bindg
  ca-certificates perl-base git"
 GUEST_TOOLS="qemu-system-x86 virtiofsd iproute2 iputils-ping procps tcpdump tshark ethtool nftables
  shellcheck python3-aioquic busybox-static util-linux netcat-openbsd jq file strace"
+DEBUG_TOOLS="clang lld llvm erofs-utils"
 
 SERIES='' SUITE='' RELEASE='' COMPILER='' VERSION=''
 
@@ -83,6 +85,16 @@ install_toolchain() {
 	# shellcheck disable=SC2086 # lists of words
 	run_logged toolchain "Run it again; if it fails again: rm $STAMPS/sources, and again" \
 		in_root apt-get install -q -y $TOOLCHAIN $GUEST_TOOLS
+	stage_done
+}
+
+# Rust under KASAN needs a kernel built by clang; the rest boots it from an image.
+install_debug_tools() {
+	stage debug-tools "$(printf '%s' "$DEBUG_TOOLS" | sha256sum)" \
+		"Installing the tools of the debug kernel in the root folder (about 60 s)" || return 0
+	# shellcheck disable=SC2086 # a list of words
+	run_logged debug-tools "Run it again; if it fails again: rm $STAMPS/sources, and again" \
+		in_root apt-get install -q -y $DEBUG_TOOLS
 	stage_done
 }
 
@@ -158,6 +170,7 @@ main() {
 	install_toolchain
 	install_kernel
 	make_metadata
+	[ "${1:-}" = debug ] && install_debug_tools
 	exec 9>&-
 	try_kvm
 }

@@ -1,9 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Lays a module folder for the guest: the stock kernel's modules with quic.ko among them, so that modprobe and
-# the autoload by socket() work as on an installed machine. The root folder itself stays untouched.
+# the autoload by socket() work as on an installed machine. The root folder itself stays untouched. With
+# QUIC_DEBUG=1 for the debug kernel, which has no other module.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+if [ -n "${QUIC_DEBUG:-}" ]; then
+	tree=$ROOT$("$TOP/scripts/debug/kernel.sh" --where)
+	stage=$OUT/modules-debug/lib/modules/$(cat "$tree/include/config/kernel.release")
+	rm -rf "$OUT/modules-debug"
+	mkdir -p "$stage/updates"
+	cp "$tree"/modules.{order,builtin,builtin.modinfo} "$stage/"
+	cp "$OUT/module-debug/quic.ko" "$stage/updates/"
+	in_root depmod -b "$OUT/modules-debug" "${stage##*/}"
+	exit
+fi
 krel=$(kernel_release)
 stage=$OUT/modules/lib/modules
 if [ ! -e "$stage/$krel/modules.dep" ]; then

@@ -11,7 +11,22 @@ SERVER4=10.9.0.1 CLIENT4=10.9.0.2 SERVER6=fd00:9::1 CLIENT6=fd00:9::2
 export QUIC SERVER4 CLIENT4 SERVER6 CLIENT6
 
 # Puts the staged modules in place; the module itself is then loaded by the first socket() call.
-install_module() { mount --bind "$OUT/modules/lib/modules" /lib/modules; }
+install_module() {
+	mount --bind "${MODULES:-$OUT/modules}/lib/modules" /lib/modules
+	# What the debug kernel finds lost up to here is not ours.
+	if [ -e $KMEMLEAK ]; then echo scan >$KMEMLEAK && echo clear >$KMEMLEAK; fi
+}
+KMEMLEAK=/sys/kernel/debug/kmemleak
+
+# nothing_leaked: on the debug kernel, no memory was lost since install_module; prints where it came from. An object
+# counts as lost when two scans say so.
+nothing_leaked() {
+	[ -e $KMEMLEAK ] || return 0
+	sleep 6 # kmemleak leaves objects alone that are younger than 5 s
+	echo scan >$KMEMLEAK
+	echo scan >$KMEMLEAK
+	! grep . $KMEMLEAK
+}
 
 # make_net DELAY LOSS: namespaces server and client, joined by a veth pair with that netem on both ends.
 make_net() {
@@ -63,7 +78,7 @@ make_certificate() {
 
 # The kernel's log since boot must have no warning; prints what it has.
 kernel_log_clean() {
-	! dmesg | grep -E 'BUG:|WARNING:|Oops|Kernel panic|panicked|refcount|INFO: task|rcu_.*stall|use-after-free|Call Trace|leaked' | grep -vE 'out-of-tree|ommand line:'
+	! dmesg | grep -E 'BUG:|WARNING:|Oops|Kernel panic|panicked|refcount|INFO: task|rcu_.*stall|use-after-free|Call Trace|leaked|KASAN|UBSAN|ODEBUG' | grep -vE 'out-of-tree|ommand line:'
 }
 
 # unload_module: rmmod after use, as soon as the last socket's memory is gone. Says who still uses it when it fails.
@@ -98,6 +113,13 @@ result_of_use() {
 	kernel_log_clean >"$1/dmesg" 2>&1 || status=1
 	result "$status" 'the kernel log has no warning' "$1/dmesg"
 	status=0
+	nothing_leaked >"$1/leaks" 2>&1 || status=1
+	[ -e $KMEMLEAK ] && result "$status" 'no memory is lost while the module is loaded' "$1/leaks"
+	status=0
 	unload_module >"$1/rmmod" 2>&1 || status=1
 	result "$status" 'the module can be removed after use' "$1/rmmod"
+	[ -e $KMEMLEAK ] || return 0
+	status=0
+	nothing_leaked >"$1/leaks" 2>&1 || status=1
+	result "$status" 'nor after it was removed' "$1/leaks"
 }
