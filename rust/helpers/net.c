@@ -264,13 +264,16 @@ void quic_helper_sk_mem_reclaim(struct sock *sk)
 	sk_mem_reclaim(sk);
 }
 
-void quic_helper_sk_sockets_allocated_inc(struct sock *sk)
+/* In the account of all sockets and in /proc/net/protocols. */
+void quic_helper_count_sock(struct sock *sk)
 {
 	sk_sockets_allocated_inc(sk);
+	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, 1);
 }
 
-void quic_helper_sk_sockets_allocated_dec(struct sock *sk)
+void quic_helper_uncount_sock(struct sock *sk)
 {
+	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
 	sk_sockets_allocated_dec(sk);
 }
 

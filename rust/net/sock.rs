@@ -288,7 +288,7 @@ pub(super) unsafe fn init<P: Protocol>(sk: *mut bindings::sock) -> Result {
     // SAFETY: the socket is ours alone.
     unsafe { bindings::sk_probe_pmtu(sk) };
     // SAFETY: a valid socket; undone by the destructor.
-    unsafe { bindings::sk_sockets_allocated_inc(sk) };
+    unsafe { bindings::count_sock(sk) };
     Ok(())
 }
 
@@ -307,7 +307,7 @@ unsafe extern "C" fn destruct_callback<P: Protocol>(sk: *mut bindings::sock) {
     // SAFETY: as above; nothing uses it afterwards.
     unsafe { ptr::drop_in_place(ext) };
     // SAFETY: a valid socket; counted by `init`.
-    unsafe { bindings::sk_sockets_allocated_dec(sk) };
+    unsafe { bindings::uncount_sock(sk) };
     if let Some(destruct) = destruct {
         // SAFETY: the destructor that the family had set for this socket.
         unsafe { destruct(sk) };
