@@ -78,7 +78,7 @@ make_certificate() {
 
 # The kernel's log since boot must have no warning; prints what it has.
 kernel_log_clean() {
-	! dmesg | grep -E 'BUG:|WARNING:|Oops|Kernel panic|panicked|refcount|INFO: task|rcu_.*stall|use-after-free|Call Trace|leaked|KASAN|UBSAN|ODEBUG' | grep -vE 'out-of-tree|ommand line:'
+	! dmesg | grep -E 'BUG:|WARNING:|Oops|Kernel panic|panicked|refcount|INFO: task|rcu_.*stall|use-after-free|Call Trace|leaked|KASAN|UBSAN|ODEBUG' | grep -vE 'out-of-tree|ommand line:|debug is enabled'
 }
 
 # unload_module: rmmod after use, as soon as the last socket's memory is gone. Says who still uses it when it fails.
