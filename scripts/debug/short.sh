@@ -10,5 +10,5 @@ if ! "$TOP/scripts/debug/kernel.sh" --where >/dev/null; then
 	exit 77
 fi
 "$TOP/scripts/debug/module.sh"
-QUIC_DEBUG=1 QUIC_TIMEOUT=${QUIC_TIMEOUT:-1800} QUIC_PROGRAMS=${QUIC_PROGRAMS:-quic_handshake quic_wait quic_stream quic_life quic_race} \
+QUIC_DEBUG=1 QUIC_TIMEOUT=${QUIC_TIMEOUT:-1800} QUIC_PROGRAMS=${QUIC_PROGRAMS:-quic_handshake quic_wait quic_race quic_random} \
 	exec "$TOP/scripts/guest-tests.sh" selftests
