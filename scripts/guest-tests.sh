@@ -24,7 +24,7 @@ fi
 # What the user set for the tests holds in the guest too.
 given=
 for name in QUIC_PROGRAMS QUIC_KSFT_SCALE QUIC_RANDOM_SEED QUIC_RANDOM_ROUNDS QUIC_RANDOM_STEPS QUIC_RACE_ROUNDS \
-	QUIC_FAULT_PERCENT QUIC_FAULT_ROUNDS; do
+	QUIC_FAULT_PERCENT QUIC_FAULT_ROUNDS QUIC_FAULT_PROGRAMS; do
 	[ -n "${!name:-}" ] && given="$given $name='${!name}'"
 done
 exec "$TOP/scripts/guest.sh" "OUT=$OUT MODULES=$OUT/modules$suffix $given bash scripts/guest/$1.sh"
