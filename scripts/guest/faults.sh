@@ -47,7 +47,7 @@ for round in $(seq "${QUIC_FAULT_ROUNDS:-1}"); do
 		set_fault $fault "${QUIC_FAULT_PERCENT:-2}"
 		for program in ${QUIC_FAULT_PROGRAMS:-quic_random quic_race quic_handshake quic_stream quic_listen quic_life}; do
 			status=0
-			runs $program || status=1
+			runs "$program" || status=1
 			kernel_log_clean >"$DIR/dmesg" 2>&1 || status=1
 			result "$status" "$program ends under $fault" "$DIR/$program.log" "$DIR/dmesg"
 			# What was told once need not be told again.
