@@ -25,8 +25,8 @@ run clippy-module 'module: clippy, warnings are errors' make -C "$TOP" --no-prin
 run host 'host: the core, simulations, another stack in process' cargo_in tools/testing/host test --release --workspace
 run clippy-host 'host: clippy, warnings are errors' \
 	cargo_in tools/testing/host clippy --release --workspace --all-targets -- -D warnings
-run tools 'tools: the library and the command quic' cargo_in tools test --release --workspace
-run clippy-tools 'tools: clippy, warnings are errors' cargo_in tools clippy --release --workspace --all-targets -- -D warnings
+run tools 'tools: the library and the command quic' cargo_in tools test --release --workspace --all-features
+run clippy-tools 'tools: clippy, warnings are errors' cargo_in tools clippy --release --workspace --all-features --all-targets -- -D warnings
 run build-tools 'tools: release build' "$TOP/scripts/build-tools.sh"
 run compliance 'compliance: requirements of the RFCs cited and tested' "$TOP/scripts/compliance.sh" check
 run selftests 'guest: kselftests of the socket interface' "$TOP/scripts/guest-tests.sh" selftests

@@ -44,6 +44,7 @@ use crate::{
     tls::{
         ClientTls,
         KeyLog,
+        Prepared,
         Psk, //
     },
 };
@@ -51,12 +52,13 @@ use crate::{
 /// Everything a client needs to know, made once and used for many connections: trust and key
 /// files are read by [`ClientConfigBuilder::build`], not for each connection. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct ClientConfig(Arc<Inner>);
+pub struct ClientConfig(pub(crate) Arc<Inner>);
 
+/// What all connections of a configuration share.
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     tls: ClientTls,
-    settings: Settings,
+    pub(crate) settings: Settings,
     bind: Option<SocketAddr>,
 }
 
@@ -227,23 +229,39 @@ fn connect_one(
     ticket: Option<&SessionTicket>,
     early: bool,
 ) -> Result<Pending> {
-    let socket = Socket::open(addr).map_err(driver::open_error)?;
-    let settings = &config.settings;
-    settings.apply(&socket)?;
-    if let Some(local) = &config.bind {
-        socket
-            .bind(local)
-            .map_err(|err| Error::Io("binding the local address", err))?;
-    }
-    socket
-        .connect(addr)
-        .map_err(|err| Error::Io("connecting", err))?;
-    let mut session = config.tls.session(Some(server_name), settings, early)?;
-    if let Some(ticket) = ticket {
-        ticket.apply(&mut session)?;
-        if early {
-            ticket.apply_limits(&socket)?;
+    let (socket, session) = config.connect(addr, server_name, ticket, early, |_| Ok(()))?;
+    establish::begin(socket, session, &config.settings, Instant::now())
+}
+
+impl Inner {
+    /// A connected socket and a session for its handshake. `prepare` may set more options.
+    pub(crate) fn connect(
+        &self,
+        addr: &SocketAddr,
+        server_name: &str,
+        ticket: Option<&SessionTicket>,
+        early: bool,
+        prepare: impl FnOnce(&Socket) -> Result<()>,
+    ) -> Result<(Socket, Prepared)> {
+        let socket = Socket::open(addr).map_err(driver::open_error)?;
+        let settings = &self.settings;
+        settings.apply(&socket)?;
+        prepare(&socket)?;
+        if let Some(local) = &self.bind {
+            socket
+                .bind(local)
+                .map_err(|err| Error::Io("binding the local address", err))?;
         }
+        socket
+            .connect(addr)
+            .map_err(|err| Error::Io("connecting", err))?;
+        let mut session = self.tls.session(Some(server_name), settings, early)?;
+        if let Some(ticket) = ticket {
+            ticket.apply(&mut session)?;
+            if early {
+                ticket.apply_limits(&socket)?;
+            }
+        }
+        Ok((socket, session))
     }
-    establish::begin(socket, session, settings, Instant::now())
 }

@@ -50,13 +50,13 @@ use crate::{
 };
 
 /// How often to ask the socket whether everything was acknowledged, between events.
-const DELIVERY_POLL: Duration = Duration::from_millis(20);
+pub(crate) const DELIVERY_POLL: Duration = Duration::from_millis(20);
 /// How long the socket's send memory must have been free before that counts as delivery. The
 /// memory tells nothing of the end of a stream, which may still be on its way.
-const DELIVERY_SETTLED: Duration = Duration::from_secs(2);
+pub(crate) const DELIVERY_SETTLED: Duration = Duration::from_secs(2);
 
 /// How long to look for the event that explains a failed write.
-const STOP_WAIT: Duration = Duration::from_millis(100);
+pub(crate) const STOP_WAIT: Duration = Duration::from_millis(100);
 
 /// What is known about an established connection.
 #[derive(Clone, Debug)]
@@ -105,6 +105,8 @@ pub(crate) struct Shared {
     pub(crate) is_server: bool,
     pub(crate) read_timeout: Option<Duration>,
     pub(crate) close_timeout: Duration,
+    /// How long to look for the event that explains a failed write.
+    pub(crate) stop_wait: Duration,
     pub(crate) closed: AtomicBool,
     /// A client's TLS session, which can take tickets.
     pub(crate) session: Mutex<Option<Session>>,
@@ -309,7 +311,7 @@ impl Shared {
     /// more, of which the event may still be in the queue.
     pub(crate) fn why_not_writable(&self, id: StreamId, err: io::Error) -> Error {
         let what = "writing to a stream";
-        let stopped = self.wait(until(Some(STOP_WAIT)), what, |inbox| {
+        let stopped = self.wait(until(Some(self.stop_wait)), what, |inbox| {
             inbox.stopped(id).map(Ok)
         });
         match stopped {

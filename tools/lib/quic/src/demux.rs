@@ -128,6 +128,12 @@ impl Demux {
         self.changed.notify_all();
     }
 
+    /// Whether what arrives for streams that nobody reads should wait in the socket.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_full(&self) -> bool {
+        self.lock().inbox.is_full()
+    }
+
     /// The handshake is over: readers may receive.
     pub(crate) fn release(&self) {
         self.lock().leading = false;

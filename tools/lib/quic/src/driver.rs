@@ -135,18 +135,19 @@ impl<W: Wire + 'static> Running<W> {
 }
 
 /// Runs the handshake of somebody's session. Items that are no handshake messages go to `other`.
-/// If it fails, the peer is told.
+/// If it fails, the peer is told. Returns the pre-shared key that a client has used.
 pub(crate) fn run_session(
     wire: &Arc<impl Wire + 'static>,
     session: SessionRef<'_>,
     setup: Setup,
     timeout: Duration,
     other: &mut dyn FnMut(&Received, &[u8]) -> Result<()>,
-) -> Result<()> {
+) -> Result<Option<String>> {
     let kernel = Arc::clone(wire) as Arc<dyn Kernel>;
     let deadline = Instant::now().checked_add(timeout);
     let result = Machine::start(session, kernel, setup).and_then(|mut machine| {
-        drive(&**wire, session, &mut machine, deadline, Until::Done, other)
+        drive(&**wire, session, &mut machine, deadline, Until::Done, other)?;
+        Ok(machine.psk_identity())
     });
     told(&**wire, result)
 }
@@ -296,5 +297,7 @@ impl Wire for Socket {
     }
 }
 
+#[cfg(any(test, feature = "tokio"))]
+pub(crate) mod steps;
 #[cfg(test)]
 mod tests;

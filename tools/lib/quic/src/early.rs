@@ -33,12 +33,12 @@ impl EarlyConnection {
 
     /// Opens a bidirectional stream for early data.
     pub fn open_bi(&self) -> Result<BiStream> {
-        Shared::open_bi(&self.0.shared)
+        Shared::open_bi(&self.0.opening.shared)
     }
 
     /// Opens a unidirectional stream for early data.
     pub fn open_uni(&self) -> Result<SendStream> {
-        Shared::open_uni(&self.0.shared)
+        Shared::open_uni(&self.0.opening.shared)
     }
 
     /// Finishes the handshake and verifies the server. Streams opened before go on.

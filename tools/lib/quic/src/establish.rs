@@ -20,7 +20,8 @@ use crate::{
     conn::{
         Connection,
         ConnectionInfo,
-        Shared, //
+        Shared,
+        STOP_WAIT, //
     },
     demux::Demux,
     driver::{
@@ -38,11 +39,16 @@ use crate::{
 
 /// A connection whose handshake has been started.
 pub(crate) struct Pending {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) opening: Opening,
     running: Running<Socket>,
-    started: Instant,
     handshake_timeout: Duration,
     write_timeout: Option<Duration>,
+}
+
+/// A connection before the end of its handshake, whoever drives that.
+pub(crate) struct Opening {
+    pub(crate) shared: Arc<Shared>,
+    started: Instant,
     local: SocketAddr,
     peer: SocketAddr,
     asked_name: Option<String>,
@@ -56,45 +62,24 @@ pub(crate) fn begin(
     settings: &Settings,
     started: Instant,
 ) -> Result<Pending> {
-    let local = socket
-        .local_addr()
-        .map_err(failed("reading the local address"))?;
-    let peer = socket
-        .peer_addr()
-        .map_err(failed("reading the peer's address"))?;
-    let (asked_name, verifies_peer) = (prepared.peer_name.clone(), prepared.verifies_peer);
-    let is_server = prepared.is_server;
+    let socket = Arc::new(socket);
+    let opening = Opening::new(&socket, &prepared, settings, started, STOP_WAIT)?;
     socket
         .set_write_timeout(Some(settings.handshake_timeout))
         .map_err(failed("setting a time-out"))?;
-    let socket = Arc::new(socket);
-    let running = Running::start(Arc::clone(&socket), prepared, settings.handshake_timeout)?;
-    let shared = Arc::new(Shared {
-        socket,
-        demux: Demux::new(is_server, settings.receive_buffer),
-        is_server,
-        read_timeout: settings.read_timeout,
-        close_timeout: settings.close_timeout,
-        closed: AtomicBool::new(false),
-        session: Mutex::new(None),
-    });
+    let running = Running::start(socket, prepared, settings.handshake_timeout)?;
     Ok(Pending {
-        shared,
+        opening,
         running,
-        started,
         handshake_timeout: settings.handshake_timeout,
         write_timeout: settings.write_timeout,
-        local,
-        peer,
-        asked_name,
-        verifies_peer,
     })
 }
 
 impl Pending {
     /// Lets the user write before the end of the handshake.
     pub(crate) fn open_for_early_data(&self) -> Result<()> {
-        let socket = &self.shared.socket;
+        let socket = &self.opening.shared.socket;
         socket
             .set_write_timeout(self.write_timeout)
             .map_err(failed("setting a time-out"))
@@ -102,7 +87,7 @@ impl Pending {
 
     /// Finishes the handshake.
     pub(crate) fn finish(self) -> Result<Connection> {
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.opening.shared);
         let result = self.complete();
         if let Err(err) = &result {
             // Streams that were opened for early data learn it, too.
@@ -113,20 +98,63 @@ impl Pending {
     }
 
     fn complete(self) -> Result<Connection> {
-        let shared = self.shared;
-        let socket = &shared.socket;
+        let socket = Arc::clone(&self.opening.shared.socket);
         socket
             .set_write_timeout(Some(self.handshake_timeout))
             .map_err(failed("setting a time-out"))?;
+        let finished = self.running.finish()?;
+        socket
+            .set_write_timeout(self.write_timeout)
+            .map_err(failed("setting a time-out"))?;
+        self.opening.conclude(finished)
+    }
+}
+
+impl Opening {
+    /// For a socket that has been connected or accepted. `stop_wait` is how long a failed write may
+    /// look for its reason.
+    pub(crate) fn new(
+        socket: &Arc<Socket>,
+        prepared: &Prepared,
+        settings: &Settings,
+        started: Instant,
+        stop_wait: Duration,
+    ) -> Result<Opening> {
+        let local = socket
+            .local_addr()
+            .map_err(failed("reading the local address"))?;
+        let peer = socket
+            .peer_addr()
+            .map_err(failed("reading the peer's address"))?;
+        let shared = Arc::new(Shared {
+            socket: Arc::clone(socket),
+            demux: Demux::new(prepared.is_server, settings.receive_buffer),
+            is_server: prepared.is_server,
+            read_timeout: settings.read_timeout,
+            close_timeout: settings.close_timeout,
+            stop_wait,
+            closed: AtomicBool::new(false),
+            session: Mutex::new(None),
+        });
+        Ok(Opening {
+            shared,
+            started,
+            local,
+            peer,
+            asked_name: prepared.peer_name.clone(),
+            verifies_peer: prepared.verifies_peer,
+        })
+    }
+
+    /// Makes the connection of a finished handshake.
+    pub(crate) fn conclude(self, finished: Finished) -> Result<Connection> {
         let Finished {
             mut session,
             items,
             psk_identity,
-        } = self.running.finish()?;
+        } = finished;
         let handshake_time = self.started.elapsed();
-        socket
-            .set_write_timeout(self.write_timeout)
-            .map_err(failed("setting a time-out"))?;
+        let shared = self.shared;
         let tls = session.as_ref();
         let alpn = tls.alpn();
         let has_proof = tls.has_peer_certificate() || !shared.is_server;
@@ -139,7 +167,10 @@ impl Pending {
                 alert: None,
                 reason: "the session has no cipher".into(),
             })?,
-            version: socket.version().map_err(failed("reading the version"))?,
+            version: shared
+                .socket
+                .version()
+                .map_err(failed("reading the version"))?,
             resumed: tls.is_resumed(),
             early_data: tls.has_early_data(),
             server_name: self.asked_name.or_else(|| tls.server_name()),

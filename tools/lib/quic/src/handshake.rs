@@ -61,6 +61,10 @@ pub(crate) trait Kernel: Send + Sync {
     fn set_peer_params(&self, params: &[u8]) -> io::Result<()>;
     /// How the connection ended, if it has.
     fn close_reason(&self) -> Option<CloseReason>;
+    /// Server: the application protocol that was chosen.
+    fn on_alpn(&self, _name: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What the machine has to know besides its session.
@@ -75,6 +79,8 @@ pub(crate) struct Setup {
     pub(crate) needs_alpn: bool,
     /// The server can send a ticket.
     pub(crate) has_tickets: bool,
+    /// Each handshake message is sent by a call of its own.
+    pub(crate) sends_singly: bool,
 }
 
 /// What to do next.
@@ -257,6 +263,13 @@ impl Answers {
         if level == Level::App || (self.setup.is_server && level == Level::Handshake) {
             self.check_extensions(session)?;
         }
+        if self.setup.is_server && level == Level::Handshake {
+            if let Some(name) = session.alpn() {
+                self.kernel
+                    .on_alpn(&name)
+                    .map_err(|err| Failure::Kernel("storing the application protocol", err))?;
+            }
+        }
         let cipher = session
             .cipher(level == Level::Early)
             .ok_or(Failure::UnknownCipher)?;
@@ -295,7 +308,8 @@ impl Hooks for Answers {
 
     fn on_message(&self, level: Level, message: &[u8]) {
         let mut progress = self.lock();
-        if let Some((last, bytes)) = progress.queue.back_mut() {
+        let single = self.setup.sends_singly;
+        if let Some((last, bytes)) = progress.queue.back_mut().filter(|_| !single) {
             if *last == level && bytes.len().saturating_add(message.len()) <= JOINED_LEN {
                 bytes.extend_from_slice(message);
                 return;

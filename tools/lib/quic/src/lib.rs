@@ -58,6 +58,9 @@
 //! [`Connection`] may be cloned and shared; each stream half may live in its own thread. There is
 //! no thread of the library's own: whoever waits for something receives for all others, too.
 //!
+//! Programs with an event loop of their own use the `try_` functions and the connection's
+//! descriptor ([`std::os::fd::AsFd`]); programs on tokio the module `tokio` (feature `tokio`).
+//!
 //! # Errors
 //! [`Error`] tells certificate problems ([`CertificateError`]), TLS failures of either side
 //! ([`Alert`]), ends of the connection ([`CloseReason`]), time-outs, and a kernel without QUIC
@@ -97,6 +100,8 @@ mod stream;
 #[expect(unsafe_code, reason = "system calls and GnuTLS")]
 mod sys;
 mod tls;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod uapi;
 
 pub use client::{

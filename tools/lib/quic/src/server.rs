@@ -43,6 +43,7 @@ use crate::{
     socket::Socket,
     tls::{
         KeyLog,
+        Prepared,
         PskKeys,
         ServerTls, //
     },
@@ -175,7 +176,7 @@ impl Listener {
             .map_err(|err| Error::Io("looking up the address to listen at", err))?;
         let mut last = None;
         for addr in addrs {
-            match bind_one(&addr, &config.0) {
+            match config.listen(&addr, |_| Ok(())) {
                 Ok(socket) => {
                     let config = config.clone();
                     return Ok(Listener { socket, config });
@@ -216,15 +217,7 @@ impl Listener {
             }
         }
         let socket = self.socket.accept().map_err(wait_error)?;
-        let peer = socket
-            .peer_addr()
-            .map_err(|err| Error::Io("reading the client's address", err))?;
-        Ok(Incoming {
-            socket,
-            peer,
-            config: self.config.clone(),
-            started: Instant::now(),
-        })
+        Incoming::new(socket, &self.config)
     }
 }
 
@@ -238,13 +231,26 @@ impl AsFd for Listener {
 /// A client whose handshake has not been run. Dropping it refuses the client.
 #[derive(Debug)]
 pub struct Incoming {
-    socket: Socket,
+    pub(crate) socket: Socket,
     peer: SocketAddr,
-    config: ServerConfig,
-    started: Instant,
+    pub(crate) config: ServerConfig,
+    pub(crate) started: Instant,
 }
 
 impl Incoming {
+    /// For a socket that has just been accepted.
+    pub(crate) fn new(socket: Socket, config: &ServerConfig) -> Result<Incoming> {
+        let peer = socket
+            .peer_addr()
+            .map_err(|err| Error::Io("reading the client's address", err))?;
+        Ok(Incoming {
+            socket,
+            peer,
+            config: config.clone(),
+            started: Instant::now(),
+        })
+    }
+
     /// The client's address.
     pub fn peer_addr(&self) -> SocketAddr {
         self.peer
@@ -252,6 +258,12 @@ impl Incoming {
 
     /// Runs the handshake and verifies the client as configured.
     pub fn handshake(self) -> Result<Connection> {
+        let session = self.prepare()?;
+        establish::begin(self.socket, session, &self.config.0.settings, self.started)?.finish()
+    }
+
+    /// A session for the handshake.
+    pub(crate) fn prepare(&self) -> Result<Prepared> {
         let inner = &self.config.0;
         for addr in &inner.preferred {
             let what = "announcing the preferred address";
@@ -260,22 +272,34 @@ impl Incoming {
                 .map_err(|err| Error::Io(what, err))?;
         }
         let ticket_key = self.socket.session_ticket().ok();
-        let session =
-            inner
-                .tls
-                .session(&inner.settings, ticket_key.as_deref(), inner.early_data)?;
-        establish::begin(self.socket, session, &inner.settings, self.started)?.finish()
+        inner
+            .tls
+            .session(&inner.settings, ticket_key.as_deref(), inner.early_data)
     }
 }
 
-fn bind_one(addr: &SocketAddr, config: &Inner) -> Result<Socket> {
-    let socket = Socket::open(addr).map_err(driver::open_error)?;
-    socket.bind(addr).map_err(|err| bind_error(addr, err))?;
-    config.settings.apply(&socket)?;
-    socket
-        .listen(config.backlog)
-        .map_err(|err| bind_error(addr, err))?;
-    Ok(socket)
+impl ServerConfig {
+    /// A socket that listens at the address. `prepare` may set more options.
+    pub(crate) fn listen(
+        &self,
+        addr: &SocketAddr,
+        prepare: impl FnOnce(&Socket) -> Result<()>,
+    ) -> Result<Socket> {
+        let socket = Socket::open(addr).map_err(driver::open_error)?;
+        socket.bind(addr).map_err(|err| bind_error(addr, err))?;
+        self.0.settings.apply(&socket)?;
+        prepare(&socket)?;
+        socket
+            .listen(self.0.backlog)
+            .map_err(|err| bind_error(addr, err))?;
+        Ok(socket)
+    }
+
+    /// The settings that do not depend on the role.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
 }
 
 fn bind_error(addr: &SocketAddr, err: io::Error) -> Error {

@@ -53,6 +53,13 @@ impl AsFd for Socket {
     }
 }
 
+#[cfg(feature = "tokio")]
+impl std::os::fd::AsRawFd for Socket {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
 impl Socket {
     /// Takes a descriptor that may be a QUIC socket; if it is none, its calls fail.
     pub(crate) fn from_fd(fd: OwnedFd) -> Socket {
@@ -87,6 +94,12 @@ impl Socket {
 
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
         sock::name(self.as_fd(), true)
+    }
+
+    /// Makes all calls return instead of waiting.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
+        sock::set_nonblocking(self.as_fd())
     }
 
     /// Sets SO_SNDTIMEO.

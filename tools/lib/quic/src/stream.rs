@@ -121,6 +121,19 @@ impl SendStream {
         not_yet(self.send(data, libc::MSG_DONTWAIT as u32))
     }
 
+    /// Says that nothing more will be written, if the socket takes that now.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn try_finish(&mut self) -> Result<Option<()>> {
+        if self.ended {
+            return Ok(Some(()));
+        }
+        self.shared.demux.sending_ends(self.id);
+        let flags = MSG_QUIC_STREAM_FIN | libc::MSG_DONTWAIT as u32;
+        let sent = not_yet(self.send(&[], flags))?;
+        self.ended |= sent.is_some();
+        Ok(sent.map(drop))
+    }
+
     /// Gives the stream up: the peer's reader gets an error with this code. Without effect once
     /// the peer has everything.
     pub fn reset(&mut self, code: u32) -> Result<()> {

@@ -86,6 +86,7 @@ impl Prepared {
                 key_log: self.key_log,
                 needs_alpn: self.needs_alpn,
                 has_tickets: self.has_tickets,
+                sends_singly: false,
             },
         }
     }
@@ -126,6 +127,18 @@ impl ClientTls {
             },
             priority: priority(ciphers),
         })
+    }
+
+    /// Verifies servers by certificate, unless told not to, with credentials that others share.
+    pub(crate) fn with_credentials(
+        cred: Arc<CertificateCredentials>,
+        verify: bool,
+        ciphers: &[Cipher],
+    ) -> ClientTls {
+        ClientTls {
+            auth: ClientCredentials::Certificates { cred, verify },
+            priority: priority(ciphers),
+        }
     }
 
     /// Knows servers by a pre-shared key.
@@ -227,6 +240,28 @@ impl ServerTls {
         })
     }
 
+    /// With credentials and a memory of early data that others share.
+    pub(crate) fn with_credentials(
+        cred: Option<Arc<CertificateCredentials>>,
+        keys: PskKeys,
+        client_auth: ClientAuth,
+        replay: Arc<AntiReplay>,
+        ciphers: &[Cipher],
+    ) -> Result<ServerTls> {
+        let psk = match keys.is_empty() {
+            true => None,
+            false => Some(Arc::new(ServerPskCredentials::new().map_err(tls_error)?)),
+        };
+        Ok(ServerTls {
+            cred,
+            psk,
+            keys: Arc::new(keys),
+            client_auth,
+            replay,
+            priority: priority(ciphers),
+        })
+    }
+
     /// A session with a client. `ticket_key` protects session tickets; without one none are sent.
     pub(crate) fn session(
         &self,
@@ -308,7 +343,7 @@ fn parse_name(name: &str) -> Result<PeerName> {
     }
 }
 
-fn load_trust(cred: &mut CertificateCredentials, trust: &Trust) -> Result<()> {
+pub(crate) fn load_trust(cred: &mut CertificateCredentials, trust: &Trust) -> Result<()> {
     let (count, what) = match trust {
         Trust::InsecureNoVerification => return Ok(()),
         Trust::System => (cred.trust_system(), "the system's trust store".to_owned()),
@@ -327,7 +362,7 @@ fn load_trust(cred: &mut CertificateCredentials, trust: &Trust) -> Result<()> {
     }
 }
 
-fn load_key(cred: &mut CertificateCredentials, chain: &Path, key: &Path) -> Result<()> {
+pub(crate) fn load_key(cred: &mut CertificateCredentials, chain: &Path, key: &Path) -> Result<()> {
     readable(chain)?;
     readable(key)?;
     cred.add_key(chain, key).map_err(|code| {
@@ -350,6 +385,6 @@ fn readable(file: &Path) -> Result<()> {
 }
 
 /// A failure of GnuTLS outside of a handshake.
-fn tls_error(code: Code) -> Error {
+pub(crate) fn tls_error(code: Code) -> Error {
     Error::Config(format!("cannot set up TLS: {}", code.text()))
 }

@@ -58,6 +58,10 @@ pub(crate) mod opt {
 /// Types of events.
 pub(crate) mod event {
     pub(crate) const STREAM_UPDATE: u8 = 1;
+    #[cfg(feature = "tokio")]
+    pub(crate) const STREAM_MAX_DATA: u8 = 2;
+    #[cfg(feature = "tokio")]
+    pub(crate) const STREAM_MAX_STREAM: u8 = 3;
     pub(crate) const NEW_SESSION_TICKET: u8 = 9;
 }
 

@@ -75,7 +75,7 @@ pub(super) fn whole(socket: ManuallyDrop<Socket>, session: SessionRef<'_>) -> Re
     let wire = Arc::new(CallersSocket(socket));
     let result = driver::run_session(&wire, session, setup, timeout, &mut refuse);
     session.detach();
-    result
+    result.map(drop)
 }
 
 /// What the machine has to know about a caller's session.
@@ -111,7 +111,7 @@ fn run(socket: ManuallyDrop<Socket>, prepared: crate::tls::Prepared) -> Result<(
     let crate::tls::Parts { mut session, setup } = prepared.split();
     let result = driver::run_session(&wire, session.as_ref(), setup, timeout, &mut refuse);
     session.as_ref().detach();
-    result
+    result.map(drop)
 }
 
 fn timeout(socket: &Socket) -> Duration {

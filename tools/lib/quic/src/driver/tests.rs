@@ -32,6 +32,7 @@ use crate::{
 mod identity;
 mod pipe;
 mod resumption;
+mod steps;
 
 use pipe::End;
 
@@ -84,8 +85,8 @@ impl Scene {
         }
     }
 
-    /// The client's and the server's result.
-    fn run(self) -> (Outcome, (Arc<End>, Arc<End>)) {
+    /// Both sockets and sessions.
+    fn prepare(self) -> [(Arc<End>, Prepared); 2] {
         let key = data("leaf.key");
         let chain = self.client_key.map(data);
         let files = chain.as_deref().map(|chain| (chain, key.as_path()));
@@ -110,6 +111,12 @@ impl Scene {
             .session(&self.server, Some(&[7; 64]), true)
             .unwrap();
         let (client_end, server_end) = (Arc::new(self.ends.0), Arc::new(self.ends.1));
+        [(client_end, client), (server_end, server)]
+    }
+
+    /// The client's and the server's result.
+    fn run(self) -> (Outcome, (Arc<End>, Arc<End>)) {
+        let [(client_end, client), (server_end, server)] = self.prepare();
         let outcome = thread::scope(|scope| {
             let server = scope.spawn(|| run(&server_end, server, TIMEOUT));
             let client = run(&client_end, client, TIMEOUT);

@@ -4,3 +4,5 @@
 
 pub(crate) mod gnutls;
 pub(crate) mod sock;
+#[cfg(feature = "tokio")]
+pub(crate) mod watch;

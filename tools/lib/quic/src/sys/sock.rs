@@ -92,6 +92,23 @@ pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(new) })
 }
 
+/// Makes calls on the descriptor return instead of waiting (O_NONBLOCK).
+#[cfg(feature = "tokio")]
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: F_GETFL takes no argument.
+    let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;
+    // SAFETY: F_SETFL takes an integer.
+    let ret = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) };
+    check(ret).map(drop)
+}
+
+/// The protocol of the socket (SO_PROTOCOL).
+pub(crate) fn protocol(fd: BorrowedFd<'_>) -> io::Result<c_int> {
+    let mut value = [0; mem::size_of::<c_int>()];
+    getsockopt(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL, &mut value)?;
+    Ok(c_int::from_ne_bytes(value))
+}
+
 /// Address of this side (`peer` false) or of the peer.
 pub(crate) fn name(fd: BorrowedFd<'_>, peer: bool) -> io::Result<SocketAddr> {
     let mut raw = RawAddr::empty();
@@ -135,6 +152,16 @@ pub(crate) fn send(
 
 /// Receives into `data`.
 pub(crate) fn recv(fd: BorrowedFd<'_>, data: &mut [u8], flags: c_int) -> io::Result<Received> {
+    recv_with(fd, data, flags, usize::MAX)
+}
+
+/// Receives into `data`, with at most `room` bytes for control messages.
+pub(crate) fn recv_with(
+    fd: BorrowedFd<'_>,
+    data: &mut [u8],
+    flags: c_int,
+    room: usize,
+) -> io::Result<Received> {
     let mut space = ControlSpace([0; 64]);
     let mut iov = libc::iovec {
         iov_base: data.as_mut_ptr().cast(),
@@ -144,7 +171,7 @@ pub(crate) fn recv(fd: BorrowedFd<'_>, data: &mut [u8], flags: c_int) -> io::Res
     msg.msg_iov = &mut iov;
     msg.msg_iovlen = 1;
     msg.msg_control = space.0.as_mut_ptr().cast();
-    msg.msg_controllen = space.0.len();
+    msg.msg_controllen = space.0.len().min(room);
     // SAFETY: `msg` points to `iov`, `data` and `space`, which outlive the call.
     let ret = unsafe { libc::recvmsg(fd.as_raw_fd(), &mut msg, flags) };
     let len = usize::try_from(ret).map_err(|_| io::Error::last_os_error())?;

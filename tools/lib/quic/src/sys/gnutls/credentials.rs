@@ -75,6 +75,20 @@ impl CertificateCredentials {
         .map(drop)
     }
 
+    /// Adds a certificate and its key; both PEM, with the chain, or both DER.
+    pub(crate) fn add_key_bytes(&mut self, chain: &[u8], key: &[u8]) -> Result<(), Code> {
+        let is_pem = chain.starts_with(b"-----BEGIN");
+        let format = if is_pem {
+            ffi::X509_FMT_PEM
+        } else {
+            ffi::X509_FMT_DER
+        };
+        let (chain, key) = (datum(chain), datum(key));
+        // SAFETY: the credentials are valid, and so are both data, which are copied.
+        check(unsafe { ffi::gnutls_certificate_set_x509_key_mem(self.0, &chain, &key, format) })
+            .map(drop)
+    }
+
     pub(super) fn as_ptr(&self) -> ffi::Opaque {
         self.0
     }

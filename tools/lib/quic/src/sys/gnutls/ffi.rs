@@ -64,6 +64,7 @@ pub(crate) const SFLAGS_EARLY_DATA: c_uint = 1 << 10;
 
 pub(crate) const CRD_CERTIFICATE: c_int = 1;
 pub(crate) const CRD_PSK: c_int = 4;
+pub(crate) const X509_FMT_DER: c_int = 0;
 pub(crate) const X509_FMT_PEM: c_int = 1;
 pub(crate) const CRT_X509: c_int = 1;
 pub(crate) const NAME_DNS: c_int = 1;
@@ -224,6 +225,13 @@ unsafe extern "C" {
         cred: Opaque,
         cert: *const c_char,
         key: *const c_char,
+        kind: c_int,
+    ) -> c_int;
+
+    pub(crate) fn gnutls_certificate_set_x509_key_mem(
+        cred: Opaque,
+        cert: *const Datum,
+        key: *const Datum,
         kind: c_int,
     ) -> c_int;
 

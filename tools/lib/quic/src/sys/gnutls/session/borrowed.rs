@@ -192,6 +192,22 @@ impl<'a> SessionRef<'a> {
         !list.is_null() && count > 0
     }
 
+    /// The certificates that the peer has shown, its own first, in DER.
+    pub(crate) fn peer_certificates(self) -> Vec<Vec<u8>> {
+        let mut count: u32 = 0;
+        // SAFETY: the session is valid and `count` is good for writing.
+        let list = unsafe { ffi::gnutls_certificate_get_peers(self.raw, &mut count) };
+        if list.is_null() {
+            return Vec::new();
+        }
+        // SAFETY: GnuTLS returns `count` elements that belong to the session.
+        let list = unsafe { std::slice::from_raw_parts(list, count as usize) };
+        list.iter()
+            // SAFETY: the bytes belong to the session and are copied at once.
+            .map(|datum| unsafe { borrow_datum(datum) }.to_vec())
+            .collect()
+    }
+
     /// What GnuTLS's own verification found wrong.
     pub(crate) fn verify_status(self) -> u32 {
         // SAFETY: the session is valid.
