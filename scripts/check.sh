@@ -31,6 +31,7 @@ run build-tools 'tools: release build' "$TOP/scripts/build-tools.sh"
 run compliance 'compliance: requirements of the RFCs cited and tested' "$TOP/scripts/compliance.sh" check
 run selftests 'guest: kselftests of the socket interface' "$TOP/scripts/guest-tests.sh" selftests
 run library 'guest: the handshake library over loopback' "$TOP/scripts/guest-tests.sh" library
+run handshake 'guest: handshakes for the kernel itself, by quic-handshaked' "$TOP/scripts/guest-tests.sh" handshake
 run transfer 'guest: TLS transfers through the module, with the tools' "$TOP/scripts/guest-tests.sh" transfer
 run interop 'guest: a stranger at the other end' "$TOP/scripts/guest-tests.sh" interop
 run debug 'debug guest: a part of the kselftests under all checkers' "$TOP/scripts/debug/short.sh"

@@ -12,6 +12,11 @@ if [ "$1" = selftests ]; then
 	in_root make -s -C "$TOP/tools/testing/selftests/net/quic" OUTPUT="$OUT/selftests" CC=gcc-14 \
 		KSFT="$(kernel_tree)/tools/testing/selftests"
 fi
+if [ "$1" = handshake ]; then
+	mkdir -p "$OUT/handshake"
+	in_root make -s -C "$(kernel_tree)" M="$TOP/tools/testing/handshake" MO="$OUT/handshake" \
+		CC="x86_64-linux-gnu-$(cut -d' ' -f2 "$CACHE/kernel-build")" modules
+fi
 "$TOP/scripts/stage-modules.sh"
 if [ -n "${QUIC_DEBUG:-}" ]; then
 	# Besides the modules what the tests execute; nothing of it is missing when a test has no use for it.

@@ -12,7 +12,7 @@ TOOLCHAIN="build-essential gcc-14 rustc cargo rust-src rustfmt rust-clippy bindg
  flex libelf-dev libssl-dev cpio xz-utils zstd kmod pahole python3 pkg-config libgnutls28-dev gnutls-bin openssl
  ca-certificates perl-base git"
 GUEST_TOOLS="qemu-system-x86 virtiofsd iproute2 iputils-ping procps tcpdump tshark ethtool nftables
- shellcheck python3-aioquic busybox-static util-linux netcat-openbsd jq file strace"
+ shellcheck mandoc keyutils python3-aioquic busybox-static util-linux netcat-openbsd jq file strace"
 DEBUG_TOOLS="clang lld llvm erofs-utils"
 
 SERIES='' SUITE='' RELEASE='' COMPILER='' VERSION=''

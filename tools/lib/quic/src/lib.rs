@@ -80,6 +80,7 @@
     )
 )]
 
+pub mod agent;
 #[expect(unsafe_code, reason = "the C interface")]
 mod capi;
 mod client;

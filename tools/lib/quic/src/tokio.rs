@@ -9,7 +9,7 @@
 //! microseconds for each side.
 //!
 //! Of the configuration's time limits, those for the handshake and for [`Connection::close`]
-//! count; for others there is [`tokio::time::timeout`](::tokio::time::timeout), since every
+//! count; for others there is [`tokio::time::timeout`], since every
 //! function here may be cancelled by dropping its future. A cancelled handshake closes its
 //! connection; nothing received is lost by cancelling anything else.
 //!

@@ -31,10 +31,8 @@ use crate::{
 
 /// The half of a stream that this side writes.
 ///
-/// Writing waits for flow control. [`AsyncWriteExt::shutdown`] or [`SendStream::finish`] says that
-/// nothing more will be written; dropping an unfinished stream resets it with code 0.
-///
-/// [`AsyncWriteExt::shutdown`]: ::tokio::io::AsyncWriteExt::shutdown
+/// Writing waits for flow control. `shutdown` of `AsyncWriteExt`, or [`SendStream::finish`], says
+/// that nothing more will be written; dropping an unfinished stream resets it with code 0.
 #[derive(Debug)]
 pub struct SendStream {
     inner: stream::SendStream,
