@@ -46,6 +46,14 @@ checkpatch() {
 		--max-line-length=100 -f "${list[@]}"
 	return 0
 }
+kernel_doc() {
+	in_root "$(kernel_tree)/tools/docs/kernel-doc" -none -Wall include/uapi/linux/quic.h
+}
+man_pages() {
+	local list
+	mapfile -t list < <(tracked 'Documentation/man/*')
+	in_root mandoc -T lint -W warning "${list[@]}"
+}
 unsafe_outside() {
 	module_files | grep -v '^rust/' | xargs -r grep -nE '\bunsafe\b' |
 		grep -vE 'forbid\(unsafe_code\)|^[^:]*:[0-9]*: *//'
@@ -71,6 +79,8 @@ long_files() { module_files | xargs -r wc -l | awk '$2 != "total" && $1 > 500 {p
 rule 'Rust is formatted by rustfmt' format
 rule 'shell scripts pass shellcheck' shell
 rule 'C passes checkpatch' checkpatch
+rule 'the socket interface is documented field by field' kernel_doc
+rule 'man pages pass mandoc' man_pages
 rule 'there is no unsafe outside rust/' unsafe_outside
 rule 'every other file of the module forbids unsafe code' forbids
 rule 'every unsafe block in rust/ has its reason' safety

@@ -58,10 +58,14 @@
 #define MSG_DATAGRAM			MSG_QUIC_DATAGRAM
 #define MSG_NOTIFICATION		MSG_QUIC_NOTIFICATION
 
-/* Control message types at level SOL_QUIC. */
+/**
+ * enum quic_cmsg_type - control messages at level SOL_QUIC
+ * @QUIC_STREAM_INFO: struct quic_stream_info: the bytes are a stream's
+ * @QUIC_HANDSHAKE_INFO: struct quic_handshake_info: the bytes are TLS messages
+ */
 enum quic_cmsg_type {
-	QUIC_STREAM_INFO,	/* struct quic_stream_info, stream data */
-	QUIC_HANDSHAKE_INFO,	/* struct quic_handshake_info, TLS messages */
+	QUIC_STREAM_INFO,
+	QUIC_HANDSHAKE_INFO,
 };
 
 /* The two low bits of a stream id (RFC 9000 section 2.1). */
@@ -72,13 +76,19 @@ enum quic_cmsg_type {
 /**
  * enum quic_crypto_level - encryption level of TLS messages and secrets
  *
+ * @QUIC_CRYPTO_APP: 1-RTT packets
+ * @QUIC_CRYPTO_INITIAL: Initial packets; the kernel derives the keys
+ * @QUIC_CRYPTO_HANDSHAKE: Handshake packets
+ * @QUIC_CRYPTO_EARLY: 0-RTT packets
+ * @QUIC_CRYPTO_MAX: how many there are
+ *
  * The application level is zero, so that a zeroed structure means 1-RTT.
  */
 enum quic_crypto_level {
-	QUIC_CRYPTO_APP,	/* 1-RTT packets */
-	QUIC_CRYPTO_INITIAL,	/* Initial packets; the kernel derives the keys */
-	QUIC_CRYPTO_HANDSHAKE,	/* Handshake packets */
-	QUIC_CRYPTO_EARLY,	/* 0-RTT packets */
+	QUIC_CRYPTO_APP,
+	QUIC_CRYPTO_INITIAL,
+	QUIC_CRYPTO_HANDSHAKE,
+	QUIC_CRYPTO_EARLY,
 	QUIC_CRYPTO_MAX,
 };
 
@@ -188,17 +198,22 @@ struct quic_transport_param {
 	__u64	max_stream_data_uni;
 };
 
-/* Values of quic_config.congestion_control_algo. */
+/**
+ * enum quic_cong_algo - quic_config.congestion_control_algo
+ * @QUIC_CONG_ALG_RENO: NewReno of RFC 9002
+ * @QUIC_CONG_ALG_CUBIC: CUBIC of RFC 9438
+ * @QUIC_CONG_ALG_MAX: how many there are
+ */
 enum quic_cong_algo {
-	QUIC_CONG_ALG_RENO,	/* NewReno of RFC 9002 */
-	QUIC_CONG_ALG_CUBIC,	/* RFC 9438 */
+	QUIC_CONG_ALG_RENO,
+	QUIC_CONG_ALG_CUBIC,
 	QUIC_CONG_ALG_MAX,
 };
 
 /**
  * struct quic_config - QUIC_SOCKOPT_CONFIG
  * @version: first version of a client, preferred version of a server
- * @plpmtud_probe_interval: microseconds between path MTU probes, 0 for none
+ * @plpmtud_probe_interval: microseconds between path MTU probes, 0 for 600 s
  * @initial_smoothed_rtt: microseconds taken for the RTT before the first sample
  * @payload_cipher_type: TLS_CIPHER_* for the handshake agent, 0 for any
  * @congestion_control_algo: enum quic_cong_algo
@@ -267,18 +282,31 @@ struct quic_connection_id_info {
 	__u32	prior_to;
 };
 
-/* Kinds of event; the first byte of a message with MSG_QUIC_NOTIFICATION. */
+/**
+ * enum quic_event_type - first byte of a message with MSG_QUIC_NOTIFICATION
+ * @QUIC_EVENT_NONE: not a type
+ * @QUIC_EVENT_STREAM_UPDATE: a stream's state; struct quic_stream_update follows
+ * @QUIC_EVENT_STREAM_MAX_DATA: a stream's credit; struct quic_stream_max_data
+ * @QUIC_EVENT_STREAM_MAX_STREAM: more streams; __u64, highest id allowed now
+ * @QUIC_EVENT_CONNECTION_ID: an id was retired; struct quic_connection_id_info
+ * @QUIC_EVENT_CONNECTION_CLOSE: the end; struct quic_connection_close
+ * @QUIC_EVENT_CONNECTION_MIGRATION: __u8, 1 own address, 0 the peer's address
+ * @QUIC_EVENT_KEY_UPDATE: __u8, key phase in use
+ * @QUIC_EVENT_NEW_TOKEN: a client got a token; its bytes
+ * @QUIC_EVENT_NEW_SESSION_TICKET: a client got a ticket; the TLS message
+ * @QUIC_EVENT_MAX: how many there are, with none
+ */
 enum quic_event_type {
 	QUIC_EVENT_NONE,
-	QUIC_EVENT_STREAM_UPDATE,	/* quic_stream_update */
-	QUIC_EVENT_STREAM_MAX_DATA,	/* quic_stream_max_data */
-	QUIC_EVENT_STREAM_MAX_STREAM,	/* __u64, highest stream id allowed now */
-	QUIC_EVENT_CONNECTION_ID,	/* quic_connection_id_info */
-	QUIC_EVENT_CONNECTION_CLOSE,	/* quic_connection_close */
-	QUIC_EVENT_CONNECTION_MIGRATION, /* __u8, 1 own address, 0 peer's address */
-	QUIC_EVENT_KEY_UPDATE,		/* __u8, key phase in use */
-	QUIC_EVENT_NEW_TOKEN,		/* bytes of the token */
-	QUIC_EVENT_NEW_SESSION_TICKET,	/* bytes of the handshake message */
+	QUIC_EVENT_STREAM_UPDATE,
+	QUIC_EVENT_STREAM_MAX_DATA,
+	QUIC_EVENT_STREAM_MAX_STREAM,
+	QUIC_EVENT_CONNECTION_ID,
+	QUIC_EVENT_CONNECTION_CLOSE,
+	QUIC_EVENT_CONNECTION_MIGRATION,
+	QUIC_EVENT_KEY_UPDATE,
+	QUIC_EVENT_NEW_TOKEN,
+	QUIC_EVENT_NEW_SESSION_TICKET,
 	QUIC_EVENT_MAX,
 };
 
@@ -294,7 +322,21 @@ struct quic_event_option {
 	__u8	on;
 };
 
-/* States of the two directions of a stream (RFC 9000 section 3). */
+/**
+ * enum quic_stream_state - state of one direction of a stream (RFC 9000 section 3)
+ * @QUIC_STREAM_SEND_STATE_READY: opened, nothing sent
+ * @QUIC_STREAM_SEND_STATE_SEND: data was sent
+ * @QUIC_STREAM_SEND_STATE_SENT: the end was sent
+ * @QUIC_STREAM_SEND_STATE_RECVD: everything was acknowledged; event
+ * @QUIC_STREAM_SEND_STATE_RESET_SENT: given up; event if the peer wanted it
+ * @QUIC_STREAM_SEND_STATE_RESET_RECVD: the peer knows that; event
+ * @QUIC_STREAM_RECV_STATE_RECV: data arrives; event at the first of it
+ * @QUIC_STREAM_RECV_STATE_SIZE_KNOWN: the end is known, data is missing; event
+ * @QUIC_STREAM_RECV_STATE_RECVD: everything has arrived; event
+ * @QUIC_STREAM_RECV_STATE_READ: everything was read
+ * @QUIC_STREAM_RECV_STATE_RESET_RECVD: the peer has given up; event
+ * @QUIC_STREAM_RECV_STATE_RESET_READ: the program knows that
+ */
 enum quic_stream_state {
 	QUIC_STREAM_SEND_STATE_READY,
 	QUIC_STREAM_SEND_STATE_SEND,
@@ -464,7 +506,28 @@ struct quic_info {
 #define QUIC_INFO_ECN		0x08	/* the path carries ECN marks */
 #define QUIC_INFO_SLOW_START	0x10	/* the window is below the threshold */
 
-/* Transport error codes (RFC 9000 section 20.1, RFC 9368 section 7.4). */
+/**
+ * enum quic_transport_error - codes of RFC 9000 section 20.1 and RFC 9368 section 7.4
+ * @QUIC_TRANSPORT_ERROR_NONE: no error
+ * @QUIC_TRANSPORT_ERROR_INTERNAL: the endpoint cannot go on
+ * @QUIC_TRANSPORT_ERROR_CONNECTION_REFUSED: the server takes no more connections
+ * @QUIC_TRANSPORT_ERROR_FLOW_CONTROL: more data than was allowed
+ * @QUIC_TRANSPORT_ERROR_STREAM_LIMIT: more streams than were allowed
+ * @QUIC_TRANSPORT_ERROR_STREAM_STATE: a frame that the stream's state forbids
+ * @QUIC_TRANSPORT_ERROR_FINAL_SIZE: data beyond the end, or another end
+ * @QUIC_TRANSPORT_ERROR_FRAME_ENCODING: a frame that cannot be parsed
+ * @QUIC_TRANSPORT_ERROR_TRANSPORT_PARAM: a transport parameter that is wrong
+ * @QUIC_TRANSPORT_ERROR_CONNECTION_ID_LIMIT: more ids than were allowed
+ * @QUIC_TRANSPORT_ERROR_PROTOCOL_VIOLATION: another violation
+ * @QUIC_TRANSPORT_ERROR_INVALID_TOKEN: an Initial with a wrong token
+ * @QUIC_TRANSPORT_ERROR_APPLICATION: the application closed during the handshake
+ * @QUIC_TRANSPORT_ERROR_CRYPTO_BUF_EXCEEDED: too much of the handshake at once
+ * @QUIC_TRANSPORT_ERROR_KEY_UPDATE: a key update that was not allowed yet
+ * @QUIC_TRANSPORT_ERROR_AEAD_LIMIT_REACHED: the keys were used up
+ * @QUIC_TRANSPORT_ERROR_NO_VIABLE_PATH: no path can carry QUIC
+ * @QUIC_TRANSPORT_ERROR_VERSION_NEGOTIATION: the version was tampered with
+ * @QUIC_TRANSPORT_ERROR_CRYPTO: base to which a TLS alert is added
+ */
 enum quic_transport_error {
 	QUIC_TRANSPORT_ERROR_NONE			= 0x00,
 	QUIC_TRANSPORT_ERROR_INTERNAL			= 0x01,
@@ -484,8 +547,7 @@ enum quic_transport_error {
 	QUIC_TRANSPORT_ERROR_AEAD_LIMIT_REACHED		= 0x0f,
 	QUIC_TRANSPORT_ERROR_NO_VIABLE_PATH		= 0x10,
 	QUIC_TRANSPORT_ERROR_VERSION_NEGOTIATION	= 0x11,
-
-	/* A TLS alert is added to this base (RFC 9001 section 4.8). */
+	/* RFC 9001 section 4.8 */
 	QUIC_TRANSPORT_ERROR_CRYPTO			= 0x0100,
 };
 

@@ -35,6 +35,7 @@ fn c_programs_run_handshakes_in_steps() {
 fn the_examples_in_c_compile() {
     compile("examples/c/client.c", "libquic-example-client");
     compile("examples/c/server.c", "libquic-example-server");
+    compile("examples/c/tour.c", "libquic-example-tour");
 }
 
 #[test]

@@ -430,6 +430,22 @@ fn the_examples_in_c_talk_to_each_other() {
 
 #[test]
 #[ignore = "needs a kernel with QUIC"]
+fn the_tour_of_the_manual_page_finds_what_the_page_says() {
+    let program = common::compiled("examples/c/tour.c", "libquic-example-tour");
+    let keys = std::env::temp_dir().join(format!("libquic-tour-{}", std::process::id()));
+    std::fs::write(&keys, "me:000102030405060708090a0b0c0d0e0f\n").unwrap();
+    let output = Command::new(program).arg(&keys).output().unwrap();
+    std::fs::remove_file(&keys).unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{out}{err}");
+    assert!(out.contains("server: has had a content client"), "{out}");
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
 fn a_client_without_the_certificate_asked_for_learns_it_after_its_handshake() {
     let auth = ClientAuth::Require(Trust::File(data("ca.pem")));
     let (_, server) = meet_at(
