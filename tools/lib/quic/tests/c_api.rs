@@ -32,6 +32,11 @@ fn c_programs_run_handshakes_in_steps() {
 }
 
 #[test]
+fn the_tests_that_need_a_kernel_compile() {
+    compile("tests/c/sockets.c", "libquic-test-sockets");
+}
+
+#[test]
 fn the_examples_in_c_compile() {
     compile("examples/c/client.c", "libquic-example-client");
     compile("examples/c/server.c", "libquic-example-server");

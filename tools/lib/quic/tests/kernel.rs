@@ -446,6 +446,39 @@ fn the_tour_of_the_manual_page_finds_what_the_page_says() {
 
 #[test]
 #[ignore = "needs a kernel with QUIC"]
+fn the_whole_c_interface_keeps_its_promises() {
+    let program = common::compiled("tests/c/sockets.c", "libquic-test-sockets");
+    // A trust store of the system's that has the tests' authority, if it may be mounted.
+    let store = "/etc/ssl/certs/ca-certificates.crt";
+    let merged = std::env::temp_dir().join(format!("libquic-store-{}", std::process::id()));
+    let mut authorities = std::fs::read(store).unwrap_or_default();
+    authorities.extend(std::fs::read(data("ca.pem")).unwrap());
+    std::fs::write(&merged, authorities).unwrap();
+    let mounted = Command::new("mount")
+        .args(["--bind", merged.to_str().unwrap(), store])
+        .status()
+        .unwrap();
+    assert!(mounted.success());
+    let output = Command::new(program)
+        .arg(data(""))
+        .arg(store)
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    print!("{out}");
+    assert!(output.status.success(), "{out}{err}");
+    assert_eq!(
+        out.lines().filter(|line| line.starts_with("ok ")).count(),
+        14
+    );
+    std::fs::remove_file(&merged).unwrap();
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
 fn a_client_without_the_certificate_asked_for_learns_it_after_its_handshake() {
     let auth = ClientAuth::Require(Trust::File(data("ca.pem")));
     let (_, server) = meet_at(
