@@ -11,6 +11,7 @@ help:
 	@echo 'make modules   quic.ko for the set-up kernel; KDIR=/path for one of your own'
 	@echo 'make tools     the command quic and libquic'
 	@echo 'make install   module, tools, library, headers and man pages on this machine'
+	@echo 'make uninstall removes them again (both take DESTDIR=/folder)'
 	@echo 'make setup     only what the others need: toolchain, kernel, guest'
 	@echo 'make clean     remove what was built for this checkout'
 
@@ -42,8 +43,11 @@ bench: setup
 install:
 	@scripts/install.sh
 
+uninstall:
+	@scripts/install.sh uninstall
+
 clean:
 	@scripts/clean.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo check check-debug bench install clean
+.PHONY: help setup tools demo check check-debug bench install uninstall clean

@@ -27,11 +27,14 @@ run clippy-host 'host: clippy, warnings are errors' \
 	cargo_in tools/testing/host clippy --release --workspace --all-targets -- -D warnings
 run tools 'tools: the library and the command quic' cargo_in tools test --release --workspace --all-features
 run clippy-tools 'tools: clippy, warnings are errors' cargo_in tools clippy --release --workspace --all-features --all-targets -- -D warnings
+run docs-tools 'tools: documentation of the library, warnings are errors' \
+	cargo_in tools rustdoc --release -p libquic --lib --all-features -- -D warnings
 run build-tools 'tools: release build' "$TOP/scripts/build-tools.sh"
 run compliance 'compliance: requirements of the RFCs cited and tested' "$TOP/scripts/compliance.sh" check
 run selftests 'guest: kselftests of the socket interface' "$TOP/scripts/guest-tests.sh" selftests
 run library 'guest: the handshake library over loopback' "$TOP/scripts/guest-tests.sh" library
 run handshake 'guest: handshakes for the kernel itself, by quic-handshaked' "$TOP/scripts/guest-tests.sh" handshake
+run install 'guest: make install, a program built against it, make uninstall' "$TOP/scripts/guest-tests.sh" install
 run transfer 'guest: TLS transfers through the module, with the tools' "$TOP/scripts/guest-tests.sh" transfer
 run interop 'guest: a stranger at the other end' "$TOP/scripts/guest-tests.sh" interop
 run debug 'debug guest: a part of the kselftests under all checkers' "$TOP/scripts/debug/short.sh"
