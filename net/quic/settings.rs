@@ -42,12 +42,7 @@ pub(crate) fn config(sk: &Held<'_, Quic>, path: &PathAddr) -> Result<Config> {
     let options = &sk.options;
     let route = Route::find(raw, path.local, path.remote, raw.tos(path.remote.is_ipv6()))?;
     let overhead = u32::try_from(xmit::overhead(&path.remote)).unwrap_or(0);
-    let mtu = if raw.ignores_pmtu(path.remote.is_ipv6()) {
-        route.device_mtu()
-    } else {
-        route.mtu()
-    };
-    let payload = mtu.saturating_sub(overhead);
+    let payload = route.mtu().saturating_sub(overhead);
     Ok(Config {
         max_udp_payload: u16::try_from(payload.clamp(MIN_PAYLOAD, MAX_PAYLOAD)).unwrap_or(u16::MAX),
         max_pacing_rate: pacing_limit(raw),

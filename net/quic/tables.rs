@@ -75,7 +75,7 @@ fn add_reset(sk: &Sock<Quic>, at: &mut Attached, token: [u8; 16], remote: Socket
     if at.resets.try_reserve(1).is_err() {
         return;
     }
-    if tables.resets.insert(key, sk.to_ref(), |_| true).is_ok() {
+    if tables.resets.insert(key, sk.to_ref(), |_, _| true).is_ok() {
         let _ = at.resets.push_within_capacity(key);
     }
 }

@@ -210,13 +210,6 @@ int quic_helper_sk_ttl(const struct sock *sk, bool v6)
 	return v6 ? READ_ONCE(inet6_sk(sk)->hop_limit) : READ_ONCE(inet_sk(sk)->uc_ttl);
 }
 
-bool quic_helper_sk_ignores_pmtu(const struct sock *sk, bool v6)
-{
-	if (v6)
-		return READ_ONCE(inet6_sk(sk)->pmtudisc) >= IPV6_PMTUDISC_PROBE;
-	return READ_ONCE(inet_sk(sk)->pmtudisc) >= IP_PMTUDISC_PROBE;
-}
-
 void quic_helper_sock_orphan(struct sock *sk)
 {
 	sock_orphan(sk);
@@ -561,11 +554,6 @@ u32 quic_helper_dst_mtu(const struct dst_entry *dst)
 		route = 0;
 #endif
 	return route ? min(route, device) : device;
-}
-
-u32 quic_helper_dst_device_mtu(const struct dst_entry *dst)
-{
-	return READ_ONCE(dst_dev(dst)->mtu);
 }
 
 bool quic_helper_dst_check(struct dst_entry *dst, u32 cookie)

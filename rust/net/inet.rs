@@ -117,13 +117,6 @@ impl RawSock {
         u8::try_from(unsafe { bindings::sk_ttl(self.as_ptr(), v6) }).ok()
     }
 
-    /// Whether `IP_MTU_DISCOVER` or `IPV6_MTU_DISCOVER` says that the path's MTU as the kernel
-    /// knows it does not count.
-    pub fn ignores_pmtu(&self, v6: bool) -> bool {
-        // SAFETY: a valid socket, of IPv6 if `v6`.
-        unsafe { bindings::sk_ignores_pmtu(self.as_ptr(), v6) }
-    }
-
     /// The owner, in terms of the namespace's own user namespace.
     pub fn uid(&self) -> u32 {
         // SAFETY: a valid socket.

@@ -273,8 +273,12 @@ unsafe extern "C" fn init<P: Protocol>(sk: *mut bindings::sock) -> i32 {
     from_result(|| {
         // SAFETY: `proto.init` gets a new socket of this protocol.
         unsafe { sock::init::<P>(sk) }?;
+        // Sockets that are accepted inherit both instead.
         // SAFETY: as above.
         unsafe { bindings::sk_default_buffers(sk) };
+        // RFC 9000 14.2.1 #1
+        // SAFETY: as above.
+        unsafe { bindings::sk_probe_pmtu(sk) };
         Ok(0)
     })
 }

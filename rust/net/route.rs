@@ -172,12 +172,6 @@ impl Route {
         unsafe { bindings::dst_mtu(self.dst.0.as_ptr()) }
     }
 
-    /// Largest IP packet that the device takes, bytes, whatever is known of the path behind it.
-    pub fn device_mtu(&self) -> u32 {
-        // SAFETY: a valid route.
-        unsafe { bindings::dst_device_mtu(self.dst.0.as_ptr()) }
-    }
-
     pub(super) fn dst(&self) -> *mut bindings::dst_entry {
         self.dst.0.as_ptr()
     }

@@ -284,9 +284,6 @@ pub(super) unsafe fn init<P: Protocol>(sk: *mut bindings::sock) -> Result {
     unsafe { super::work::setup_sock::<P>(ext) };
     // SAFETY: the socket is ours alone.
     unsafe { (*sk).sk_destruct = Some(destruct_callback::<P>) };
-    // RFC 9000 14.2.1 #1
-    // SAFETY: the socket is ours alone.
-    unsafe { bindings::sk_probe_pmtu(sk) };
     // SAFETY: a valid socket; undone by the destructor.
     unsafe { bindings::count_sock(sk) };
     Ok(())

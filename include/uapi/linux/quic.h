@@ -443,7 +443,7 @@ struct quic_stream_peeloff_info {
  * @ssthresh: slow start threshold in bytes, all ones while there is none
  * @bytes_in_flight: bytes sent that are neither acknowledged nor lost
  * @bytes_sent: UDP payload sent in this connection, on all paths
- * @bytes_received: bytes of packets received and authenticated, on all paths
+ * @bytes_received: UDP payload of datagrams with an authentic packet, on all paths
  * @packets_sent: QUIC packets sent
  * @packets_received: QUIC packets received and authenticated
  * @packets_lost: packets declared lost (RFC 9002 section 6.1)
