@@ -36,6 +36,7 @@ run library 'guest: the handshake library over loopback' "$TOP/scripts/guest-tes
 run handshake 'guest: handshakes for the kernel itself, by quic-handshaked' "$TOP/scripts/guest-tests.sh" handshake
 run install 'guest: make install, a program built against it, make uninstall' "$TOP/scripts/guest-tests.sh" install
 run transfer 'guest: TLS transfers through the module, with the tools' "$TOP/scripts/guest-tests.sh" transfer
-run interop 'guest: a stranger at the other end' "$TOP/scripts/guest-tests.sh" interop
+run interop 'guest: strangers at the other end' "$TOP/scripts/guest-tests.sh" interop
+run samba 'guest: Samba, unmodified, over the module' "$TOP/scripts/guest-tests.sh" samba
 run debug 'debug guest: a part of the kselftests under all checkers' "$TOP/scripts/debug/short.sh"
 tally

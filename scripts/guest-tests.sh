@@ -17,6 +17,10 @@ if [ "$1" = handshake ]; then
 	in_root make -s -C "$(kernel_tree)" M="$TOP/tools/testing/handshake" MO="$OUT/handshake" \
 		CC="x86_64-linux-gnu-$(cut -d' ' -f2 "$CACHE/kernel-build")" modules
 fi
+case $1 in
+samba) "$TOP/scripts/peers.sh" samba ;;
+interop) "$TOP/scripts/interop-peers.sh" ;;
+esac
 "$TOP/scripts/stage-modules.sh"
 if [ -n "${QUIC_DEBUG:-}" ]; then
 	# Besides the modules what the tests execute; nothing of it is missing when a test has no use for it.
@@ -29,7 +33,7 @@ fi
 # What the user set for the tests holds in the guest too.
 given=
 for name in QUIC_PROGRAMS QUIC_KSFT_SCALE QUIC_RANDOM_SEED QUIC_RANDOM_ROUNDS QUIC_RANDOM_STEPS QUIC_RACE_ROUNDS \
-	QUIC_FAULT_PERCENT QUIC_FAULT_ROUNDS QUIC_FAULT_PROGRAMS; do
+	QUIC_FAULT_PERCENT QUIC_FAULT_ROUNDS QUIC_FAULT_PROGRAMS QUIC_LARGE; do
 	[ -n "${!name:-}" ] && given="$given $name='${!name}'"
 done
 exec "$TOP/scripts/guest.sh" "OUT=$OUT MODULES=$OUT/modules$suffix $given bash scripts/guest/$1.sh"

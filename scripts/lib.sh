@@ -9,9 +9,11 @@ STAMPS=$CACHE/stamps
 LOGS=$CACHE/logs
 # What the kernel tree is called inside the toolchain root.
 KTREES=/var/lib/linux-quic
+# Programs of others that only tests need, each in a folder of its own there (peers.sh).
+PEERS=$KTREES/peers
 # What is built for this checkout: one folder per checkout, outside it, so that clones never mix.
 OUT=$CACHE/build/$(printf '%s' "$TOP" | sha256sum | cut -c1-12)
-export TOP CACHE ROOT STAMPS LOGS KTREES OUT
+export TOP CACHE ROOT STAMPS LOGS KTREES PEERS OUT
 
 if [ -t 1 ]; then BOLD=$'\e[1m' RED=$'\e[31m' GREEN=$'\e[32m' DIM=$'\e[2m' PLAIN=$'\e[0m'
 else BOLD='' RED='' GREEN='' DIM='' PLAIN=''; fi

@@ -6,6 +6,7 @@
 # setup.sh debug: also what the debug kernel is built and run with (make check-debug).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/stage.sh"
 
 # The files that say what a stage installs: when they change, the stage runs again.
 TOOLCHAIN="build-essential gcc-14 rustc cargo rust-src rustfmt rust-clippy bindgen libclang-dev bc bison
@@ -98,8 +99,6 @@ install_debug_tools() {
 	stage_done
 }
 
-candidate() { in_root apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -v '(none)'; }
-
 # Finds the newest kernel of a supported series whose source and binaries the archive has in one
 # version: sets SERIES, COMPILER, VERSION and KREL.
 choose_kernel() {
@@ -121,8 +120,6 @@ choose_kernel() {
 		"scripts/supported-kernels: a newer one may just work when added there." \
 		"For a kernel of your own: make modules KDIR=/path/to/a/prepared/kernel/tree"
 }
-
-supported() { grep -v '^#' "$TOP/scripts/supported-kernels"; }
 
 install_kernel() {
 	stage kernel "$(supported | sha256sum)" "Choosing and installing the kernel" || return 0
@@ -161,8 +158,7 @@ main() {
 		die "set-up knows Debian on amd64 only" "Elsewhere: make modules KDIR=… with a Rust-enabled kernel tree"
 	read -r SERIES SUITE RELEASE COMPILER < <(supported)
 	mkdir -p "$CACHE" "$STAMPS" "$LOGS"
-	exec 9>"$CACHE/lock"
-	flock -n 9 || { note "another set-up is running: waiting for it"; flock 9; }
+	lock_setup
 	host_packages
 	make_root
 	trust_authorities
@@ -171,7 +167,7 @@ main() {
 	install_kernel
 	make_metadata
 	[ "${1:-}" = debug ] && install_debug_tools
-	exec 9>&-
+	unlock_setup
 	try_kvm
 }
 main "$@"

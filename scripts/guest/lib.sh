@@ -8,7 +8,8 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export TOP
 QUIC=$OUT/target/release/quic
 SERVER4=10.9.0.1 CLIENT4=10.9.0.2 SERVER6=fd00:9::1 CLIENT6=fd00:9::2
-export QUIC SERVER4 CLIENT4 SERVER6 CLIENT6
+PEERS=/var/lib/linux-quic/peers
+export QUIC SERVER4 CLIENT4 SERVER6 CLIENT6 PEERS
 
 # Puts the staged modules in place; the module itself is then loaded by the first socket() call.
 install_module() {
@@ -26,6 +27,20 @@ nothing_leaked() {
 	echo scan >$KMEMLEAK
 	echo scan >$KMEMLEAK
 	! grep . $KMEMLEAK
+}
+
+# peer_overlay NAME…: programs that peers.sh fetched appear in /usr and /etc as if they were installed. Before
+# install_module, which mounts below /usr.
+peer_overlay() {
+	local dir name layers
+	modprobe overlay
+	for dir in usr etc; do
+		layers=''
+		for name in "$@"; do
+			[ ! -d "$PEERS/$name/$dir" ] || layers=$layers$PEERS/$name/$dir:
+		done
+		[ -z "$layers" ] || mount -t overlay overlay -o "lowerdir=$layers/$dir" "/$dir"
+	done
 }
 
 # make_net DELAY LOSS: namespaces server and client, joined by a veth pair with that netem on both ends.
