@@ -7,7 +7,9 @@
 
 The server prints "listening" once it is ready. The client stores each answer in FOLDER, and verifies
 the server's certificate against AUTHORITY and NAME. Options of both come from the environment:
-RETRY=1 (server: validate addresses by Retry), CIPHER=CHACHA20_POLY1305_SHA256 (client: only that suite).
+RETRY=1 (server: validate addresses by Retry), CIPHER=CHACHA20_POLY1305_SHA256 (client: only that suite),
+VERSION=2 (client: QUIC version 2 first), KEY_UPDATE=1 (client: new keys before the requests), RESUME=1 (client: a
+second connection, which must resume the first one's session).
 """
 
 import asyncio
@@ -17,6 +19,7 @@ import sys
 from aioquic.asyncio import QuicConnectionProtocol, connect, serve
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import ConnectionTerminated, StreamDataReceived
+from aioquic.quic.packet import QuicProtocolVersion
 from aioquic.tls import CipherSuite
 
 ALPN = ["hq-interop"]
@@ -81,9 +84,27 @@ async def run_server(address, port, certificate, key, folder):
     configuration = QuicConfiguration(is_client=False, alpn_protocols=ALPN)
     configuration.load_cert_chain(certificate, key)
     Server.folder = folder
-    await serve(address, int(port), configuration=configuration, create_protocol=Server, retry=bool(os.environ.get("RETRY")))
+    tickets = {}
+    await serve(
+        address,
+        int(port),
+        configuration=configuration,
+        create_protocol=Server,
+        retry=bool(os.environ.get("RETRY")),
+        session_ticket_handler=lambda ticket: tickets.update({ticket.ticket: ticket}),
+        session_ticket_fetcher=lambda label: tickets.pop(label, None),
+    )
     print("listening", flush=True)
     await asyncio.Future()
+
+
+async def fetch(client, folder, paths):
+    requests = [(path, client.get(path)) for path in paths]
+    for path, answer in requests:
+        data = await answer
+        with open(os.path.join(folder, os.path.basename(path)), "wb") as file:
+            file.write(data)
+        print(f"got {path}: {len(data)} bytes", flush=True)
 
 
 async def run_client(host, port, authority, name, folder, *paths):
@@ -91,13 +112,27 @@ async def run_client(host, port, authority, name, folder, *paths):
     configuration.load_verify_locations(authority)
     if os.environ.get("CIPHER"):
         configuration.cipher_suites = [CipherSuite[os.environ["CIPHER"]]]
-    async with connect(host, int(port), configuration=configuration, create_protocol=Client) as client:
-        requests = [(path, client.get(path)) for path in paths]
-        for path, answer in requests:
-            data = await answer
-            with open(os.path.join(folder, os.path.basename(path)), "wb") as file:
-                file.write(data)
-            print(f"got {path}: {len(data)} bytes", flush=True)
+    if os.environ.get("VERSION") == "2":
+        configuration.original_version = QuicProtocolVersion.VERSION_2
+        configuration.supported_versions = [QuicProtocolVersion.VERSION_2, QuicProtocolVersion.VERSION_1]
+    tickets = asyncio.Queue()
+
+    def connection():
+        return connect(host, int(port), configuration=configuration, create_protocol=Client, session_ticket_handler=tickets.put_nowait)
+
+    if os.environ.get("RESUME"):
+        async with connection() as client:
+            await fetch(client, folder, paths)
+            configuration.session_ticket = await tickets.get()
+    async with connection() as client:
+        if os.environ.get("KEY_UPDATE"):
+            await client.ping()
+            client.request_key_update()
+        await fetch(client, folder, paths)
+        if os.environ.get("RESUME") and not client._quic.tls.session_resumed:
+            sys.exit("the session was not resumed")
+        if os.environ.get("VERSION") == "2" and client._quic._version != QuicProtocolVersion.VERSION_2:
+            sys.exit("the connection is not version 2")
 
 
 def main():
