@@ -186,7 +186,7 @@ serves openssl ChaCha20 "$SERVER4" CIPHER=TLS_CHACHA20_POLY1305_SHA256
 serves quinn ChaCha20 "$SERVER4" CHACHA20=1
 serves aioquic 'version 2' "$SERVER6" VERSION=2
 for peer in aioquic openssl quic-go; do serves $peer 'a resumed session' "$SERVER4" RESUME=1; done
-serves quinn 'early data' "$SERVER4" EARLY=1 --early-data
+serves quinn 'early data' "$SERVER4" EARLY=1 --early
 for peer in aioquic openssl quinn; do serves $peer 'new keys' "$SERVER6" KEY_UPDATE=1; done
 # quic-go updates its keys after 100 packets, in version 2 with the label of version 1 ("quic ku", not the "quicv2 ku" of
 # RFC 9369 3.3.2): then nobody understands it any more. A small file is over before.
