@@ -123,7 +123,10 @@ impl Connection {
     /// Frames about streams other than their data.
     fn handle_stream_control(&mut self, frame: Frame<'_>) -> Result<(), TransportError> {
         let Self {
-            streams, events, ..
+            streams,
+            events,
+            local,
+            ..
         } = self;
         match frame {
             Frame::ResetStream {
@@ -131,6 +134,10 @@ impl Connection {
                 code,
                 final_size,
             } => streams.on_reset_stream(id, code, final_size, events),
+            // draft-ietf-quic-reliable-stream-reset 3: unknown to a side that has not offered it.
+            Frame::ResetStreamAt { .. } if !local.reset_stream_at => {
+                Err(TransportError::frame_encoding("extension not negotiated"))
+            }
             Frame::ResetStreamAt {
                 id,
                 code,

@@ -69,6 +69,11 @@ fn every_violation_of_the_client_gives_its_own_error() {
             ErrorCode::STREAM_STATE_ERROR,
         ),
         (
+            "RESET_STREAM_AT, not announced",
+            vec![0x24, 0, 0, 0, 0],
+            ErrorCode::FRAME_ENCODING_ERROR,
+        ),
+        (
             "RESET_STREAM, send-only",
             vec![0x04, 3, 0, 0],
             ErrorCode::STREAM_STATE_ERROR,
