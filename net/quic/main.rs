@@ -86,6 +86,10 @@ module! {
             default: 0,
             description: "Check the cryptography against RFC 9001 when loading (1 = yes)",
         },
+        spin_bit: u8 {
+            default: 1,
+            description: "Show observers the round-trip time by the spin bit of RFC 9000 17.4 (0 = no)",
+        },
     },
 }
 

@@ -63,6 +63,8 @@ pub(crate) fn chosen(options: &Options) -> Config {
         keep_alive: micros(c.keepalive_probe_interval),
         pmtud: micros(c.plpmtud_probe_interval).or(Config::default().pmtud),
         nodelay: c.stream_data_nodelay != 0,
+        // RFC 9000 17.4 #3
+        spin: crate::module_parameters::spin_bit.value() != 0,
         stateless_reset: options.local.stateless_reset != 0,
         compatible_versions: options.local.disable_compatible_version == 0,
         ..Config::default()
