@@ -48,9 +48,17 @@ pub struct OutHeader<'a> {
     pub fixed_bit: bool,
 }
 
+/// Bytes of the number in a short header, at least. One byte would do for a small flight, but then
+/// a packet could not be opened any more once 128 later ones have overtaken it.
+const MIN_NUMBER: usize = 2;
+
 // RFC 9000 17.2 #8, RFC 9000 17.3.1 #2: the reserved bits are left zero.
 pub(super) fn write_header(writer: &mut Writer<'_>, header: &OutHeader<'_>) -> Option<Facts> {
-    let number_len = number::encoded_len(header.pn, header.largest_acked)?;
+    let needed = number::encoded_len(header.pn, header.largest_acked)?;
+    let number_len = match header.level {
+        Level::App => needed.max(MIN_NUMBER),
+        _ => needed,
+    };
     // CAST: 0 to 3.
     let mut first = number_len.checked_sub(1)? as u8;
     if header.fixed_bit {

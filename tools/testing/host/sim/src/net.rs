@@ -40,6 +40,16 @@ pub struct Burst {
     pub loss: u32,
 }
 
+/// Whole batches that are held up while later ones pass them, as by a processor that has taken a
+/// batch into its queue and is then busy with something else.
+#[derive(Debug, Clone, Copy)]
+pub struct Stall {
+    /// Chance per batch, which are the packets that depart at one moment, in millionths.
+    pub chance: u32,
+    /// How long a batch is held up at most.
+    pub span: Duration,
+}
+
 /// What one direction does to packets. Chances are in millionths.
 #[derive(Debug, Clone)]
 pub struct Link {
@@ -53,6 +63,8 @@ pub struct Link {
     pub burst: Option<Burst>,
     /// Packets that arrive late by up to one delay, after ones sent later.
     pub reorder: u32,
+    /// Batches that arrive late, after ones sent later.
+    pub stall: Option<Stall>,
     /// Packets that arrive twice.
     pub duplicate: u32,
     /// Packets with one bit changed.
@@ -81,6 +93,7 @@ impl Default for Link {
             loss: 0,
             burst: None,
             reorder: 0,
+            stall: None,
             duplicate: 0,
             corrupt: 0,
             mark: 0,
@@ -155,6 +168,8 @@ struct Direction {
     /// Arrival of the latest packet in order.
     latest: Instant,
     counts: Counts,
+    /// The batch that departs now: when, and how long it is held up.
+    batch: (Instant, Duration),
     /// The last packet that was larger than the MTU.
     misfit: Option<Packet>,
 }
@@ -181,6 +196,7 @@ impl Net {
             busy: Instant::default(),
             latest: Instant::default(),
             counts: Counts::default(),
+            batch: Default::default(),
             misfit: None,
         };
         Self {
@@ -308,6 +324,11 @@ impl Direction {
             packet.bytes[at] ^= 1 << rng.below(8);
             self.counts.corrupted += 1;
         }
+        let held = self.stalled(departure, rng);
+        if !held.is_zero() {
+            let arrival = left.saturating_add(self.link.delay).saturating_add(held);
+            return [Some(arrival), None];
+        }
         let arrival = self.arrival(left, rng);
         let copy = rng.chance(self.link.duplicate).then(|| {
             self.counts.duplicated += 1;
@@ -353,6 +374,22 @@ impl Direction {
         let bits = packet.bytes.len() as u64 + 28;
         self.busy = start.saturating_add(Duration::from_nanos(bits * 1_000_000_000 / rate));
         Some(self.busy)
+    }
+
+    /// How long the batch that departs at this moment is held up.
+    fn stalled(&mut self, departure: Instant, rng: &mut SeedRng) -> Duration {
+        let Some(stall) = self.link.stall else {
+            return Duration::ZERO;
+        };
+        if self.batch.0 != departure {
+            let held = if rng.chance(stall.chance) {
+                Duration::from_nanos(rng.below(stall.span.as_nanos()))
+            } else {
+                Duration::ZERO
+            };
+            self.batch = (departure, held);
+        }
+        self.batch.1
     }
 
     fn arrival(&mut self, left: Instant, rng: &mut SeedRng) -> Instant {
