@@ -295,3 +295,40 @@ fn a_bound_set_by_the_owner_holds_for_streams_that_exist_too() {
     let recv = server.streams.table.get(id).unwrap().recv.as_ref().unwrap();
     assert_eq!(recv.credit().window(), 1500);
 }
+
+// RFC 9000 4.5 #2 test
+#[test]
+fn nothing_is_sent_behind_the_end_of_a_stream() {
+    let (mut client, mut server) = End::pair(&params(1000, 10));
+    let (ended, reset) = (client.open(Dir::Uni), client.open(Dir::Uni));
+    client.write(ended, b"end", true).unwrap();
+    client.write(reset, b"more", false).unwrap();
+    client.streams.reset(reset, 7).unwrap();
+    for id in [ended, reset] {
+        assert!(client.streams.sendable(id).is_err());
+        assert!(client.write(id, b"x", false).is_err());
+    }
+    while let Some(packet) = client.transmit() {
+        for frame in packet.frames() {
+            if let Frame::Stream(stream) = frame {
+                assert!(stream.offset + stream.data.len() as u64 <= 3);
+            }
+        }
+        server.receive(&packet).unwrap();
+    }
+}
+
+// RFC 9000 19.9 #1 test
+#[test]
+fn streams_that_are_over_count_towards_the_connections_limit() {
+    let (mut client, mut server) = End::pair(&params(1000, 10));
+    for len in [1000, 1000, 1000, 600] {
+        let id = client.open(Dir::Uni);
+        client.write(id, &std::vec![1; len], true).unwrap();
+    }
+    settle(&mut client, &mut server);
+    let id = client.open(Dir::Uni);
+    assert_eq!(client.streams.sendable(id), Ok(400));
+    assert!(client.write(id, &[1; 401], false).is_err());
+    client.write(id, &[1; 400], false).unwrap();
+}

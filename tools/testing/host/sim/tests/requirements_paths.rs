@@ -8,7 +8,10 @@ use std::net::SocketAddr;
 
 use forge::Lab;
 use quic_core::common::error::Error;
-use quic_core::common::Side;
+use quic_core::common::{
+    Level,
+    Side, //
+};
 use quic_core::conn::State;
 use quic_sim::net::Packet;
 use quic_sim::node::Setup;
@@ -228,7 +231,8 @@ fn a_packet_that_does_not_open_does_not_stop_those_behind_it() {
 
 #[test]
 fn a_close_before_keys_are_sure_is_said_at_every_level() {
-    // RFC 9000 10.2.3 #1 test
+    // RFC 9000 10.2.3 #1 test, RFC 9000 10.2.3 #3 test, RFC 9000 10.2.3 #4 test,
+    // RFC 9000 10.2.3 #5 test
     let (mut server, _, packets) = half_open();
     let (_, now) = forge::fresh_client(1);
     assert!(!packets.is_empty());
@@ -236,7 +240,14 @@ fn a_close_before_keys_are_sure_is_said_at_every_level() {
         connection.close(cx, true, 99, b"secret");
     });
     // An application's reason is not told in packets that anyone can open.
-    for (_, packet) in server.drive(now) {
+    let close = server.drive(now);
+    assert_eq!(close.len(), 1);
+    let levels = forge::levels(&close[0].1.bytes);
+    assert!(
+        levels.starts_with(&[Level::Initial, Level::Handshake]),
+        "{levels:?}"
+    );
+    for (_, packet) in close {
         assert!(!packet.bytes.windows(6).any(|part| part == b"secret"));
     }
     let mut lab = Lab::new(1);

@@ -85,7 +85,7 @@ fn a_server_that_knows_no_address_of_its_client_any_more_falls_silent() {
 
 #[test]
 fn challenges_are_repeated_no_more_often_than_probes() {
-    // RFC 9000 9.4 #4 test, RFC 9000 8.2.1 #3 test
+    // RFC 9000 9.4 #4 test, RFC 9000 8.2.1 #3 test, RFC 9000 8.2.1 #2 test
     let mut lab = Lab::new(1);
     lab.inject_from(other(5), &[&[1][..], &[0; 1_000]].concat());
     let mut sent = vec![];
@@ -93,7 +93,9 @@ fn challenges_are_repeated_no_more_often_than_probes() {
     for _ in 0..20 {
         let pto = lab.info(Side::Server).pto;
         for packet in lab.drive(Side::Server) {
-            let is_challenge = lab.kinds(Side::Server, &packet).contains(&0x1a);
+            let kinds = lab.kinds(Side::Server, &packet);
+            assert!(kinds.iter().filter(|kind| **kind == 0x1a).count() <= 1);
+            let is_challenge = kinds.contains(&0x1a);
             if packet.dst == other(5) && is_challenge {
                 sent.push(lab.now());
                 ptos.push(pto);
@@ -262,4 +264,77 @@ fn new_connection_ids_retire_no_more_than_there_are() {
         }
     }
     assert!(issued >= 3, "{issued}");
+}
+
+#[test]
+fn a_client_at_a_new_address_gets_a_token_for_it() {
+    // RFC 9000 9.3 #5 test
+    let mut lab = Lab::new(1);
+    lab.inject_from(other(5), &[&[1][..], &[0; 1_000]].concat());
+    let mut data = None;
+    for packet in lab.drive(Side::Server) {
+        let payload = lab.open(Side::Server, &packet.bytes);
+        let mut reader = Reader::new(&payload);
+        while !reader.is_empty() {
+            if let Ok(Frame::PathChallenge { data: found }) = Frame::parse(&mut reader) {
+                data = data.or((packet.dst == other(5)).then_some(found));
+            }
+        }
+        assert!(!lab.kinds(Side::Server, &packet).contains(&0x07));
+    }
+    let answer = [&[0x1b][..], &data.expect("a challenge")].concat();
+    lab.inject_from(other(5), &answer);
+    let packets = lab.drive(Side::Server);
+    let kinds: Vec<u64> = packets
+        .iter()
+        .flat_map(|packet| lab.kinds(Side::Server, packet))
+        .collect();
+    assert!(kinds.contains(&0x07), "{kinds:x?}");
+}
+
+#[test]
+fn a_challenge_on_the_active_path_is_answered_by_more_than_a_probe() {
+    // RFC 9000 9.3.3 #2 test
+    let mut lab = Lab::new(1);
+    lab.inject(Side::Server, &[&[0x1a][..], &[5; 8]].concat());
+    let packets = lab.drive(Side::Client);
+    let answer = packets
+        .iter()
+        .map(|packet| lab.kinds(Side::Client, packet))
+        .find(|kinds| kinds.contains(&0x1b));
+    let kinds = answer.expect("an answer");
+    let is_probing = |kind: &u64| [0x18, 0x1a, 0x1b].contains(kind);
+    assert!(!kinds.iter().all(is_probing), "{kinds:x?}");
+}
+
+#[test]
+fn an_end_is_remembered_for_three_probe_timeouts() {
+    // RFC 9000 10.2 #1 test, RFC 9000 10.2 #4 test
+    let mut lab = Lab::new(1);
+    let pto = lab.info(Side::Server).pto;
+    let begin = lab.now();
+    lab.inject(Side::Client, &[0x21]);
+    assert_eq!(lab.state(Side::Server), State::Closing);
+    let end = lab.deadline(Side::Server).expect("an end");
+    assert!(end.since(begin).as_nanos() >= 3 * pto.as_nanos());
+    lab.expire(Side::Server);
+    assert_eq!(lab.state(Side::Server), State::Closed);
+    assert_eq!(lab.deadline(Side::Server), None);
+}
+
+#[test]
+fn an_acknowledgement_goes_along_with_data() {
+    // RFC 9000 13.2 #1 test, RFC 9000 12.2 #2 test
+    let mut lab = Lab::new(1);
+    // One packet is not acknowledged at once, unless something else is to be said.
+    lab.open_stream(Side::Server);
+    lab.inject(Side::Client, &[1, 0, 0, 0]);
+    let packets = lab.drive(Side::Server);
+    assert_eq!(packets.len(), 1);
+    let kinds = lab.kinds(Side::Server, &packets[0]);
+    assert!(kinds.contains(&0x02) || kinds.contains(&0x03), "{kinds:x?}");
+    assert!(
+        kinds.iter().any(|kind| (0x08..0x10).contains(kind)),
+        "{kinds:x?}"
+    );
 }
