@@ -156,7 +156,7 @@ fn a_spin_bit_that_is_switched_off_is_random_and_not_read() {
         assert!(!answers.is_empty(), "{round}");
         for packet in answers {
             assert_eq!(packet.bytes[0] & 0x80, 0);
-            bits[usize::from(packet.bytes[0] >> 5 & 1)] += 1;
+            bits[usize::from((packet.bytes[0] >> 5) & 1)] += 1;
         }
     }
     assert!(bits[0] > 50 && bits[1] > 50, "{bits:?}");
@@ -172,12 +172,12 @@ fn an_observer_sees_the_spin_bit_change_once_per_round_trip() {
         let mut bits = vec![];
         for round in 0..16 {
             let bit = round & 1;
-            let packet = lab.forge(Side::Client, 0x43 | bit << 5, &[1, 0, 0, 0]);
+            let packet = lab.forge(Side::Client, 0x43 | (bit << 5), &[1, 0, 0, 0]);
             lab.deliver(Side::Server, packet);
-            let packet = lab.forge(Side::Client, 0x43 | bit << 5, &[1, 0, 0, 0]);
+            let packet = lab.forge(Side::Client, 0x43 | (bit << 5), &[1, 0, 0, 0]);
             lab.deliver(Side::Server, packet);
             let answers: Vec<Packet> = lab.drive(Side::Server);
-            bits.push(answers.last().expect("an ACK").bytes[0] >> 5 & 1 == bit);
+            bits.push((answers.last().expect("an ACK").bytes[0] >> 5) & 1 == bit);
         }
         // A server that does not spin is right by chance once in 65 536 seeds.
         spinning += u32::from(!bits.contains(&false));
