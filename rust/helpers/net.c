@@ -20,6 +20,7 @@
 #include <net/inet_common.h>
 #include <net/inet_sock.h>
 #include <net/ip.h>
+#include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
 #include <net/l3mdev.h>
@@ -460,6 +461,37 @@ void quic_helper_skb_set_udp_gso(struct sk_buff *skb, unsigned int size,
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb_headroom(skb) - sizeof(struct udphdr);
 	skb->csum_offset = offsetof(struct udphdr, check);
+}
+
+/*
+ * Sends a datagram by IPv6.  udp_tunnel6_xmit_skb() will not do: what comes by
+ * it counts as the packet of a device on top of another one, and the IP layer
+ * keeps to the route's MTU then, whatever IPV6_MTU_DISCOVER says.
+ */
+void quic_helper_udp6_xmit(struct dst_entry *dst, struct sock *sk, struct sk_buff *skb,
+			   const struct in6_addr *saddr, const struct in6_addr *daddr,
+			   u8 tos, u8 ttl, __be16 sport, __be16 dport)
+{
+	struct ipv6hdr *ip6h;
+	struct udphdr *uh;
+
+	uh = __skb_push(skb, sizeof(*uh));
+	skb_reset_transport_header(skb);
+	uh->source = sport;
+	uh->dest = dport;
+	udp_set_len(uh, skb->len);
+	skb_dst_set(skb, dst);
+	udp6_set_csum(false, skb, saddr, daddr, skb->len);
+
+	ip6h = __skb_push(skb, sizeof(*ip6h));
+	skb_reset_network_header(skb);
+	ip6_flow_hdr(ip6h, tos, 0);
+	ip6h->nexthdr = IPPROTO_UDP;
+	ip6h->hop_limit = ttl;
+	ip6h->saddr = *saddr;
+	ip6h->daddr = *daddr;
+	memset(skb->cb, 0, sizeof(struct inet6_skb_parm));
+	ip6_local_out(dev_net(dst_dev(dst)), sk, skb);
 }
 
 /* SO_PRIORITY and SO_MARK. */

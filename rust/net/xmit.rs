@@ -74,20 +74,16 @@ pub fn send(sk: &RawSock, route: &Route, skb: SkBuff, tos: u8) {
             let dst = route.hold();
             // SAFETY: as above; the addresses are only read.
             unsafe {
-                bindings::udp_tunnel6_xmit_skb(
+                bindings::udp6_xmit(
                     dst,
                     sk.as_ptr(),
                     skb.into_raw().as_ptr(),
-                    core::ptr::null_mut(),
                     &in6(local.ip()),
                     &in6(remote.ip()),
                     tos,
                     ttl,
-                    0,
                     local.port().to_be(),
                     remote.port().to_be(),
-                    false,
-                    0,
                 )
             };
         }
