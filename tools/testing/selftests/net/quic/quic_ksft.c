@@ -128,6 +128,23 @@ __s64 qk_snmp(const char *name)
 	return found;
 }
 
+/* One column of a line of /proc/net/protocols: 2 sockets of this namespace, 3 memory (pages). */
+long qk_protocol(const char *name, int column)
+{
+	char line[256], key[32];
+	long value[2], found = -1;
+	FILE *f = fopen("/proc/thread-self/net/protocols", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%31s %*d %ld %ld", key, &value[0], &value[1]) == 3 &&
+		    !strcmp(key, name))
+			found = value[column - 2];
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
 /* Whether a line of /proc/net/quic/@file contains @text. */
 bool qk_listed(const char *file, const char *text)
 {

@@ -86,6 +86,7 @@ int qk_test_seconds(void);
 int qk_setup(void);
 int qk_link(const char *name, bool up);
 __s64 qk_snmp(const char *name);
+long qk_protocol(const char *name, int column);
 bool qk_listed(const char *file, const char *text);
 int qk_socket(enum qk_family family, int type);
 socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, __u16 port);

@@ -247,23 +247,6 @@ QUIC_TEST_F(netns, a_connection_outlives_an_address_that_is_gone_for_a_while)
 	EXPECT_EQ(4, qk_next(self->p.server, &it, buf, sizeof(buf)));
 }
 
-/* One column of a line of /proc/net/protocols: 2 sockets, 3 memory (pages). */
-static long protocol(const char *name, int column)
-{
-	char line[256], key[32];
-	long value[2], found = -1;
-	FILE *f = fopen("/proc/thread-self/net/protocols", "r");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%31s %*d %ld %ld", key, &value[0], &value[1]) == 3 &&
-		    !strcmp(key, name))
-			found = value[column - 2];
-	}
-	if (f)
-		fclose(f);
-	return found;
-}
-
 /* Pages that each processor may keep of what was given back. */
 #define KEPT_PAGES	(256 * 8)
 
@@ -280,11 +263,11 @@ QUIC_TEST_F(netns, many_connections_leave_no_socket_and_no_memory)
 	ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
 	qk_pair_close(&self->p);
 	start = qk_now_ms();
-	while (protocol(name, 2) && qk_now_ms() - start < qk_wait_ms())
+	while (qk_protocol(name, 2) && qk_now_ms() - start < qk_wait_ms())
 		poll(NULL, 0, 5);
-	sockets = protocol(name, 2);
-	udp = protocol(below, 2);
-	pages = protocol(name, 3);
+	sockets = qk_protocol(name, 2);
+	udp = qk_protocol(below, 2);
+	pages = qk_protocol(name, 3);
 	ASSERT_LE(0, sockets);
 	for (i = 0; i < 100; i++) {
 		ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
@@ -293,12 +276,12 @@ QUIC_TEST_F(netns, many_connections_leave_no_socket_and_no_memory)
 		qk_pair_close(&self->p);
 	}
 	start = qk_now_ms();
-	while ((protocol(name, 2) > sockets || protocol(below, 2) > udp) &&
+	while ((qk_protocol(name, 2) > sockets || qk_protocol(below, 2) > udp) &&
 	       qk_now_ms() - start < qk_wait_ms())
 		poll(NULL, 0, 5);
-	EXPECT_LE(protocol(name, 2), sockets);
-	EXPECT_LE(protocol(below, 2), udp);
-	EXPECT_LE(protocol(name, 3), pages + KEPT_PAGES);
+	EXPECT_LE(qk_protocol(name, 2), sockets);
+	EXPECT_LE(qk_protocol(below, 2), udp);
+	EXPECT_LE(qk_protocol(name, 3), pages + KEPT_PAGES);
 }
 
 FIXTURE(module) {
