@@ -105,7 +105,7 @@ unload_module() {
 		echo "sockets in the namespace ${ns:-of the guest}:"
 		${ns:+ip netns exec "$ns"} cat /proc/net/quic/eps /proc/net/quic/conns
 	done
-	ps -ef | grep -vE ' \[|ps -ef'
+	ps --ppid 2 -p 2 --deselect -f
 	return 1
 }
 

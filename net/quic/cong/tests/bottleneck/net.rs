@@ -144,10 +144,12 @@ impl Net {
                     panic!("not an ACK frame");
                 };
                 let sender = &mut self.flows[flow];
-                let result =
-                    sender
-                        .recovery
-                        .on_ack((self.now, self.now), Space::Data, &frame, &mut |_, _, _, _| {});
+                let result = sender.recovery.on_ack(
+                    (self.now, self.now),
+                    Space::Data,
+                    &frame,
+                    &mut |_, _, _, _| {},
+                );
                 if let Err(error) = result {
                     sender.violation = Some(error);
                 }
