@@ -174,9 +174,9 @@ fn a_probe_is_a_packet_of_its_own_without_data_and_padded() {
                 probes += 1;
             }
         }
-        wire.to_server(packets);
+        wire.give_server(packets);
         let packets = wire.down();
-        wire.to_client(packets);
+        wire.give_client(packets);
         wire.tick();
         if wire.now.as_nanos() > 20_000_000_000 {
             break;

@@ -116,6 +116,7 @@ run_one()
 	after=$(kernel_warnings)
 	if [ "$after" -gt "$before" ]; then
 		result "not ok" "$1: the kernel log has $((after - before)) new warnings"
+		dmesg | tail -n 80 | sed 's/^/# /'
 	fi
 }
 

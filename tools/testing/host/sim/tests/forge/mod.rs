@@ -437,13 +437,13 @@ impl Wire {
         packets.into_iter().map(|(_, packet)| packet).collect()
     }
 
-    pub fn to_server(&mut self, packets: Vec<Packet>) {
+    pub fn give_server(&mut self, packets: Vec<Packet>) {
         for packet in packets {
             self.server.receive(self.now, packet);
         }
     }
 
-    pub fn to_client(&mut self, packets: Vec<Packet>) {
+    pub fn give_client(&mut self, packets: Vec<Packet>) {
         for packet in packets {
             self.client.receive(self.now, packet);
         }
@@ -464,9 +464,9 @@ impl Wire {
     pub fn exchange(&mut self, rounds: usize) {
         for _ in 0..rounds {
             let packets = self.up();
-            self.to_server(packets);
+            self.give_server(packets);
             let packets = self.down();
-            self.to_client(packets);
+            self.give_client(packets);
         }
     }
 }
