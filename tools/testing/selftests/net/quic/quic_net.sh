@@ -140,6 +140,8 @@ ceil()
 	RULES
 }
 
+# nft's own two bits of IPv6 are not written in the kernels of today: the first 16 bits of the header are,
+# the version, the traffic class and the beginning of the flow label.
 ecn()
 {
 	case $1 in
@@ -149,11 +151,11 @@ ecn()
 		;;
 	ce)
 		v4='oifname "toserver" ip ecn ect0 numgen inc mod '$2' 0 ip ecn set ce'
-		v6='oifname "toserver" ip6 ecn ect0 numgen inc mod '$2' 0 ip6 ecn set ce'
+		v6='oifname "toserver" ip6 ecn ect0 numgen inc mod '$2' 0 @nh,0,16 set 0x6030'
 		;;
 	bleach)
 		v4='meta nfproto ipv4 ip ecn set not-ect'
-		v6='meta nfproto ipv6 ip6 ecn set not-ect'
+		v6='meta nfproto ipv6 @nh,0,16 set 0x6000'
 		;;
 	esac
 	rules ecn <<-RULES

@@ -113,7 +113,8 @@ impl Lab {
         lab
     }
 
-    fn with<R>(&mut self, side: Side, call: impl FnOnce(&mut Peer, Instant) -> R) -> R {
+    /// Calls an endpoint.
+    pub fn with<R>(&mut self, side: Side, call: impl FnOnce(&mut Peer, Instant) -> R) -> R {
         let now = self.pair.world.now;
         match side {
             Side::Client => call(&mut self.pair.client.borrow_mut().peer, now),
