@@ -48,7 +48,7 @@ $serve
 exec qemu-system-x86_64 -machine q35 ${machine[*]} -cpu max -smp $cpus -m $memory \\
   -object memory-backend-memfd,id=mem,size=$memory,share=on -machine memory-backend=mem \\
   -kernel $kernel $disk \\
-  -append "$root console=ttyS0 quiet loglevel=4 oops=panic panic=-1 panic_on_warn=0 guest.run=$INNER mitigations=off" \\
+  -append "$root console=ttyS0 quiet loglevel=5 oops=panic panic=-1 panic_on_warn=0 guest.run=$INNER mitigations=off" \\
   -chardev stdio,id=out,signal=off -device virtio-serial-pci -device virtconsole,chardev=out \\
   -serial file:$INNER/serial -display none -no-reboot -nic none -device virtio-rng-pci
 START

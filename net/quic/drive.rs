@@ -182,7 +182,9 @@ fn remember_cause(sk: &mut Held<'_, Quic>) {
 
 /// A packet that waited while a process owned the socket.
 pub(crate) fn backlog(sk: &mut Held<'_, Quic>, skb: SkBuff) {
-    input::handle(sk, skb, true);
+    if let Some((owner, skb)) = input::handle(sk, skb, true) {
+        input::deliver(&owner, skb);
+    }
 }
 
 /// A process gives up the lock.

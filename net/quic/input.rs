@@ -11,7 +11,8 @@ use crate::{
         sock::{
             BhLock,
             Held,
-            Sock, //
+            Sock,
+            SockRef, //
         }, //
     },
     requests,
@@ -24,14 +25,27 @@ use crate::{
 /// Bytes that may wait for a process that owns the socket, beside what is charged already.
 const BACKLOG: u32 = 4 << 20;
 
-/// Gives a packet to a socket in softirq context, or leaves it to the process that owns it.
+/// Gives a packet to a socket, or leaves it to the process that owns it. Softirq context, or the
+/// backlog of another socket.
 pub(crate) fn deliver(sk: &Sock<Quic>, skb: SkBuff) {
+    let Some((owner, skb)) = offer(sk, skb) else {
+        return;
+    };
+    // The lock of the first one is free again: two listeners must never wait for each other.
+    if offer(&owner, skb).is_some() {
+        owner.shared().counters.count_drop();
+    }
+}
+
+/// Gives a packet to a socket. Hands it back with its owner if that is another one by now.
+fn offer(sk: &Sock<Quic>, skb: SkBuff) -> Option<(SockRef<Quic>, SkBuff)> {
     match sk.lock_bh() {
         BhLock::Free(mut bh) => {
-            handle(&mut bh, skb, false);
+            let elsewhere = handle(&mut bh, skb, false);
             if matches!(bh.role, Role::Connection(_)) {
                 drive::drive(&mut bh);
             }
+            elsewhere
         }
         BhLock::Busy(busy) => {
             let charged = u32::try_from(sk.raw().rmem()).unwrap_or(u32::MAX);
@@ -39,12 +53,18 @@ pub(crate) fn deliver(sk: &Sock<Quic>, skb: SkBuff) {
                 sk.shared().counters.count_drop();
                 drop(skb);
             }
+            None
         }
     }
 }
 
-/// Processes a packet under the lock. A connection is to be driven afterwards.
-pub(crate) fn handle(sk: &mut Held<'_, Quic>, skb: SkBuff, waited: bool) {
+/// Processes a packet under the lock. A connection is to be driven afterwards. Hands the packet of
+/// a request back with the connection's socket if it has been accepted.
+pub(crate) fn handle(
+    sk: &mut Held<'_, Quic>,
+    skb: SkBuff,
+    waited: bool,
+) -> Option<(SockRef<Quic>, SkBuff)> {
     let meta = skb.udp_meta();
     match &mut sk.role {
         Role::Connection(at) => {
@@ -55,8 +75,12 @@ pub(crate) fn handle(sk: &mut Held<'_, Quic>, skb: SkBuff, waited: bool) {
             };
             *count = count.wrapping_add(1);
             drive::receive(at, skb, &meta);
+            None
         }
         Role::Listener(_) => requests::handle(sk, skb, &meta),
-        Role::Idle => sk.sk().shared().counters.count_drop(),
+        Role::Idle => {
+            sk.sk().shared().counters.count_drop();
+            None
+        }
     }
 }

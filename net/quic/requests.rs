@@ -24,7 +24,6 @@ use crate::{
         Incoming,
         Validation, //
     },
-    input,
     linux::net::{
         skb::{
             SkBuff,
@@ -32,7 +31,8 @@ use crate::{
         },
         sock::{
             Held,
-            Sock, //
+            Sock,
+            SockRef, //
         }, //
     },
     lookup::InitialKey,
@@ -157,10 +157,16 @@ impl Request {
     }
 }
 
-/// A packet with a long header has come to the listener.
-pub(crate) fn handle(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
-    receive(sk, skb, meta);
+/// A packet with a long header has come to the listener. Hands it back with its owner if that is a
+/// connection by now: the lock of a listener is no place to take another one.
+pub(crate) fn handle(
+    sk: &mut Held<'_, Quic>,
+    skb: SkBuff,
+    meta: &UdpMeta,
+) -> Option<(SockRef<Quic>, SkBuff)> {
+    let elsewhere = receive(sk, skb, meta);
     charge(sk);
+    elsewhere
 }
 
 /// Charges the packets of all requests to the listener.
@@ -171,7 +177,11 @@ pub(crate) fn charge(sk: &mut Held<'_, Quic>) {
     }
 }
 
-fn receive(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
+fn receive(
+    sk: &mut Held<'_, Quic>,
+    skb: SkBuff,
+    meta: &UdpMeta,
+) -> Option<(SockRef<Quic>, SkBuff)> {
     let sock = sk.sk();
     let (shared, raw) = (sock.shared(), sock.raw());
     let first = match skb.gso_size() {
@@ -182,29 +192,32 @@ fn receive(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
         FirstPacket::Incoming(incoming) => incoming,
         FirstPacket::UnsupportedVersion(unknown) => {
             stateless::negotiate(&shared.counters, raw, meta, &unknown);
-            return;
+            return None;
         }
-        FirstPacket::OtherLong => return follow(sk, skb, meta),
+        FirstPacket::OtherLong => {
+            follow(sk, skb, meta);
+            return None;
+        }
         FirstPacket::Short | FirstPacket::Drop => {
             shared.counters.count_drop();
-            return;
+            return None;
         }
     };
     let key = key_of(sk, meta, &incoming);
     // The connection may have been accepted while this packet waited.
     let owner = shared.globals.tables.by_initial(&key);
     if let Some(conn) = owner.filter(|owner| !owner.is(sock)) {
-        input::deliver(&conn, skb);
-        return;
+        return Some((conn, skb));
     }
     let Role::Listener(listener) = &mut sk.role else {
-        return;
+        return None;
     };
     if !listener.requests.has(&key) {
         admit(sk, skb, meta, incoming, key);
     } else if listener.requests.add(&key, skb, raw.rcvbuf()) != Some(Ok(())) {
         shared.counters.count_drop();
     }
+    None
 }
 
 fn key_of(sk: &Held<'_, Quic>, meta: &UdpMeta, incoming: &Incoming) -> InitialKey {

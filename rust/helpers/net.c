@@ -50,12 +50,13 @@ void quic_helper_lock_sock(struct sock *sk)
 
 void quic_helper_bh_lock_sock(struct sock *sk)
 {
-	bh_lock_sock(sk);
+	/* Also for the backlog, which release_sock() hands out in process context. */
+	spin_lock_bh(&sk->sk_lock.slock);
 }
 
 void quic_helper_bh_unlock_sock(struct sock *sk)
 {
-	bh_unlock_sock(sk);
+	spin_unlock_bh(&sk->sk_lock.slock);
 }
 
 bool quic_helper_sock_owned_by_user(struct sock *sk)
