@@ -81,6 +81,9 @@ pub(super) fn whole(socket: ManuallyDrop<Socket>, session: SessionRef<'_>) -> Re
 /// What the machine has to know about a caller's session.
 pub(super) fn setup(socket: &Socket, session: SessionRef<'_>) -> Setup {
     let is_server = socket.is_server();
+    if is_server {
+        session.lift_early_data_limit();
+    }
     if let (true, Some(replay)) = (is_server, credentials::anti_replay()) {
         session.use_static_anti_replay(replay);
     }

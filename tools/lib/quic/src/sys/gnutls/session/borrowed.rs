@@ -86,6 +86,14 @@ impl<'a> SessionRef<'a> {
         unsafe { ffi::gnutls_anti_replay_enable(self.raw, replay.as_ptr()) };
     }
 
+    /// Server: tickets say what QUIC demands of them about early data, which has limits of its own.
+    // RFC 9001 4.6.1 #1
+    pub(crate) fn lift_early_data_limit(self) {
+        // Refused only before TLS 1.3, where there are no such tickets.
+        // SAFETY: the session is valid.
+        let _ = unsafe { ffi::gnutls_record_set_max_early_data_size(self.raw, 0xffff_ffff) };
+    }
+
     /// Sends secrets for the key log to the hooks.
     pub(crate) fn log_keys(self) {
         hooks::log_keys(self);
