@@ -14,7 +14,7 @@ newest() {
 }
 # Named, it runs.
 if [ $# = 0 ]; then
-	echo 'ok 1 - the whole C interface keeps its promises # SKIP its sixth case is open: a handshake that does not block'
+	echo 'ok 1 - the whole C interface keeps its promises # SKIP its case of steps driven by poll() is open'
 	set -- --skip the_whole_c_interface_keeps_its_promises
 fi
 status=0
