@@ -14,7 +14,10 @@ use crate::{
         rng::Rng,
         time::Instant, //
     },
-    conn::Connection,
+    conn::{
+        Connection,
+        State, //
+    },
     linux::{
         net::{
             route::Route,
@@ -136,11 +139,13 @@ impl Attached {
         self.core.state().is_open()
     }
 
-    /// Whether something waits for `recvmsg`.
+    /// Whether something waits for `recvmsg`. Early data does not before the handshake is done:
+    /// whoever runs it expects its messages only.
     pub(crate) fn is_readable(&mut self) -> bool {
         self.event.is_some()
             || self.core.next_crypto().is_some()
             || !self.core.events().is_empty()
-            || self.core.streams().next_readable().is_some()
+            || (self.core.state() != State::Establishing
+                && self.core.streams().next_readable().is_some())
     }
 }
