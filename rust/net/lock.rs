@@ -42,7 +42,7 @@ impl<P: Protocol> Sock<P> {
         Owned(Held::new(self))
     }
 
-    /// Takes the spin lock of the socket lock in softirq context.
+    /// Takes the spin lock of the socket lock, with softirqs off: in one, or from a backlog.
     pub fn lock_bh(&self) -> BhLock<'_, P> {
         // SAFETY: a valid socket.
         unsafe { bindings::bh_lock_sock(self.as_ptr()) };
