@@ -28,7 +28,10 @@ use super::{
     },
     sock::RawSock, //
 };
-use crate::linux::bindings;
+use crate::linux::{
+    bindings,
+    time::monotonic_nanos, //
+};
 
 /// A counted reference to a route.
 struct Dst(NonNull<bindings::dst_entry>);
@@ -45,10 +48,19 @@ impl Drop for Dst {
     }
 }
 
+/// How long a route is used before it is looked up anew, nanoseconds. That a route is still valid is
+/// not proof that it is still the best: a lookup that ran while an address came up may have found a
+/// route that discards, with the cookie of the table after the change (the lookup and the reading of
+/// the cookie are two steps). TCP starts over at a retransmission time-out; an end that only
+/// acknowledges has none.
+const LIFE: u64 = 1_000_000_000;
+
 /// The way from a local to a remote address.
 pub struct Route {
     dst: Dst,
     cookie: u32,
+    /// When it was found, nanoseconds of the monotonic clock.
+    found: u64,
     local: SocketAddr,
     remote: SocketAddr,
     choice: Choice,
@@ -103,6 +115,7 @@ impl Route {
         Ok(Self {
             dst,
             cookie: 0,
+            found: monotonic_nanos(),
             local: SocketAddr::new(from, local.port()),
             remote,
             choice: Choice::of(sk, tos),
@@ -141,17 +154,20 @@ impl Route {
         Ok(Self {
             dst,
             cookie,
+            found: monotonic_nanos(),
             local: from,
             remote,
             choice: Choice::of(sk, tos),
         })
     }
 
-    /// Whether this is still the way that `sk` takes from `local` to `remote`.
+    /// Whether this is still the way that `sk` takes from `local` to `remote`; no after a second, so
+    /// that it is looked up anew.
     pub fn serves(&self, sk: &RawSock, local: &SocketAddr, remote: &SocketAddr, tos: u8) -> bool {
         (local.ip().is_unspecified() || self.local == *local)
             && self.remote == *remote
             && self.choice == Choice::of(sk, tos)
+            && monotonic_nanos().wrapping_sub(self.found) < LIFE
             // SAFETY: a valid route with the cookie that belongs to it.
             && unsafe { bindings::dst_check(self.dst.0.as_ptr(), self.cookie) }
     }
