@@ -35,6 +35,9 @@ pub(crate) const STREAM_FLAGS: u32 = MSG_QUIC_STREAM_NEW
     | MSG_QUIC_STREAM_DONTWAIT
     | MSG_QUIC_STREAM_SNDBLOCK;
 
+/// The transport error code of a server that does not accept a connection (RFC 9000 20.1).
+pub(crate) const CONNECTION_REFUSED: u32 = 0x02;
+
 /// Options of level [`SOL_QUIC`].
 pub(crate) mod opt {
     pub(crate) const EVENT: i32 = 0;
