@@ -187,7 +187,7 @@ fn status(err: &Error) -> i32 {
     match err {
         Error::Certificate(_) | Error::PeerAlert(..) => libc::EACCES,
         Error::Tls { .. } => libc::EPROTO,
-        Error::Timeout(_) => libc::ETIMEDOUT,
+        Error::IdleTimeout | Error::Timeout(_) => libc::ETIMEDOUT,
         Error::Closed(_) | Error::LocallyClosed => libc::ECONNRESET,
         Error::Reset(_) | Error::Stopped(_) => libc::ECONNRESET,
         Error::Config(_) => libc::EINVAL,

@@ -161,6 +161,16 @@ pub(crate) fn read_connection_close(bytes: &[u8]) -> (u32, u8, String) {
     )
 }
 
+/// Length of `struct quic_info` up to its flags, and these included.
+pub(crate) const INFO_FLAGS_END: usize = 136;
+/// The idle time-out has ended the connection.
+const INFO_TIMED_OUT: u32 = 0x20;
+
+/// Whether `struct quic_info` says that the idle time-out has ended the connection.
+pub(crate) fn is_timed_out(info: &[u8]) -> bool {
+    Reader(info).u32(132) & INFO_TIMED_OUT != 0
+}
+
 /// The part of `struct quic_stream_update` that this crate uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StreamUpdate {

@@ -130,11 +130,13 @@ impl Kernel for ConsumersSocket {
         }
         let value = self.get(opt::CONNECTION_CLOSE, 72).ok()?;
         let (code, frame, phrase) = uapi::read_connection_close(&value);
+        let info = self.get(opt::INFO, uapi::INFO_FLAGS_END);
         Some(CloseReason {
             code,
             frame,
             phrase,
             application: false,
+            timed_out: code == 0 && info.is_ok_and(|info| uapi::is_timed_out(&info)),
         })
     }
 
