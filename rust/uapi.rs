@@ -27,6 +27,7 @@ pub use super::bindings::{
     QUIC_INFO_ECN,
     QUIC_INFO_SERVER,
     QUIC_INFO_SLOW_START,
+    QUIC_INFO_TIMED_OUT,
     QUIC_INFO_VALIDATED, //
 };
 

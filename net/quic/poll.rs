@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 use crate::{
+    attached::Attached,
+    conn::State,
     linux::{
         net::sock::Held,
         uapi::poll::*, //
@@ -39,12 +41,19 @@ fn mask(sk: &mut Held<'_, Quic>) -> u32 {
             if at.is_readable() {
                 mask |= READABLE;
             }
-            if has_space && at.core.streams().connection_credit() > 0 {
+            if has_space && has_credit(at) {
                 mask |= WRITABLE;
             }
             mask
         }
     }
+}
+
+/// Whether flow control lets something be sent. Handshake messages are not subject to it (RFC 9000
+/// 7.5), and before they are exchanged there is no limit of the peer's: whoever waits to send them
+/// waits for the buffer alone. Writers of streams are woken whenever a limit is raised.
+fn has_credit(at: &Attached) -> bool {
+    at.core.state() == State::Establishing || at.core.streams().connection_credit() > 0
 }
 
 /// Publishes the poll mask and wakes those who wait for what is new in it.

@@ -66,7 +66,8 @@ connects 'certificates of files, for the name that the consumer gives'
 connects 'the name is that of the address if the consumer gives none' name=
 connects 'a consumer without an identity still verifies the server' mode=anon
 connects 'a certificate for another name: EACCES at both ends' name=elsewhere.test client_status=13 server_status=13
-said 'the daemon says what is wrong with the certificate' 'client of .*name'
+said 'the daemon says what is wrong with the certificate' 'client of .* not for elsewhere\.test'
+said 'and the server learns it' 'server of .*peer refused the handshake: bad certificate .*not for elsewhere'
 connects 'a client that trusts everybody' name=elsewhere.test client_cert_request=3
 connects 'nobody answers: ETIMEDOUT after the consumer'\''s time' silent=1 timeout_ms=1500 client_status=110
 for cipher in 51 52 53 54; do connects "with cipher type $cipher only" cipher=$cipher; done
@@ -90,6 +91,7 @@ cert=$(keyctl padd user server-cert "$ring" <$DIR/server.pem.der)
 key=$(keyctl padd user server-key "$ring" <$DIR/server.key.der)
 connects 'certificate and key of a keyring, in DER' keyring="$ring" server_keys="$cert,$key"
 connects 'a server without any certificate: EINVAL there, and the end at the client' server_status=22 client_status=104
+said 'and that it was refused' 'client of .*connection refused'
 one=$(openssl rand 32 | keyctl padd user one "$ring")
 two=$(keyctl pipe "$one" | keyctl padd user two "$ring")
 # Another key under the same name, in another ring.
@@ -97,7 +99,9 @@ other=$(keyctl newring quic-other @s)
 three=$(openssl rand 32 | keyctl padd user one "$other")
 connects 'a pre-shared key, named by its serial number' mode=psk keyring="$ring" client_keys="$one,0" server_keys="$one,0" peerid=1
 connects 'another identity with the same key is refused' mode=psk client_keys="$two,0" server_keys="$one,0" server_status=71 client_status=13
+said 'and the client learns it' 'client of .*unknown PSK identity'
 connects 'another key of the same identity is refused' mode=psk client_keys="$three,0" server_keys="$one,0" server_status=71 client_status=13
+said 'and the client learns that, too' 'client of .*decrypt error'
 connects 'a key that does not exist: its errno' mode=psk client_keys="1,0" server_keys="$one,0" client_status=126 silent=1
 daemon ''
 umount /etc/hosts

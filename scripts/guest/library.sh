@@ -12,11 +12,6 @@ newest() {
 	find "$OUT/target/release/deps" -maxdepth 1 -name "$1-*" -type f -executable -printf '%T@ %p\n' |
 		sort -n | tail -n 1 | cut -d' ' -f2
 }
-# Named, it runs.
-if [ $# = 0 ]; then
-	echo 'ok 1 - the whole C interface keeps its promises # SKIP its case of steps driven by poll() is open'
-	set -- --skip the_whole_c_interface_keeps_its_promises
-fi
 status=0
 for name in kernel tokio_kernel; do
 	tests=$(newest "$name")

@@ -505,6 +505,7 @@ struct quic_info {
 #define QUIC_INFO_VALIDATED	0x04	/* the peer's address is validated */
 #define QUIC_INFO_ECN		0x08	/* the path carries ECN marks */
 #define QUIC_INFO_SLOW_START	0x10	/* the window is below the threshold */
+#define QUIC_INFO_TIMED_OUT	0x20	/* ended by the idle time-out (RFC 9000 section 10.1) */
 
 /**
  * enum quic_transport_error - codes of RFC 9000 section 20.1 and RFC 9368 section 7.4

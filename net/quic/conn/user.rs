@@ -54,13 +54,28 @@ impl Connection {
         if self.state != State::Established {
             return Err(Error::NotConnected);
         }
-        let pto = self.recovery.pto_base(Space::Data);
-        let is_confirmed = self.handshake.is_confirmed;
-        self.spaces.one_rtt.initiate(is_confirmed, cx.now, pto)?;
-        cx.stats.key_update = cx.stats.key_update.wrapping_add(1);
+        self.start_key_update(cx)?;
         // A packet in the new phase must go out for the peer to follow.
         self.spaces.data.probes = self.spaces.data.probes.max(1);
         Ok(())
+    }
+
+    /// Updates the keys if that is allowed now. A side that has only acknowledged with the present
+    /// keys gets no acknowledgement of them by itself: it asks for one, so that a later attempt
+    /// succeeds.
+    fn start_key_update(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        let pto = self.recovery.pto_base(Space::Data);
+        let is_confirmed = self.handshake.is_confirmed;
+        let started = self.spaces.one_rtt.initiate(is_confirmed, cx.now, pto);
+        if started.is_ok() {
+            cx.stats.key_update = cx.stats.key_update.wrapping_add(1);
+        } else if is_confirmed
+            && self.spaces.one_rtt.lacks_ack()
+            && !self.recovery.has_eliciting(Space::Data)
+        {
+            self.spaces.data.probes = self.spaces.data.probes.max(1);
+        }
+        started
     }
 
     /// Updates keys before they are used too often, or ends the connection in time.
@@ -68,12 +83,8 @@ impl Connection {
     // RFC 9001 6.6 #5
     pub(super) fn check_key_use(&mut self, cx: &mut Cx<'_>) {
         if self.spaces.one_rtt.wants_update() {
-            let pto = self.recovery.pto_base(Space::Data);
-            let is_confirmed = self.handshake.is_confirmed;
-            let started = self.spaces.one_rtt.initiate(is_confirmed, cx.now, pto);
-            if started.is_ok() {
-                cx.stats.key_update = cx.stats.key_update.wrapping_add(1);
-            }
+            // If not now, then before one of the next packets.
+            let _ = self.start_key_update(cx);
         }
         if let Err(error) = self.spaces.one_rtt.check_limit() {
             self.fail(cx, error);

@@ -229,6 +229,11 @@ impl OneRtt {
         Ok(())
     }
 
+    /// True while the peer has acknowledged no packet of the present keys for sending.
+    pub fn lacks_ack(&self) -> bool {
+        self.tx.as_ref().is_some_and(|tx| tx.acked.is_none())
+    }
+
     /// Starts a key update.
     ///
     /// `Invalid` before the handshake is confirmed, while the last update is not acknowledged, and

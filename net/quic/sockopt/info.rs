@@ -12,7 +12,13 @@ use crate::{
         cx::Stats,
         time::Duration, //
     },
-    conn::Info,
+    conn::{
+        event::{
+            CloseInfo,
+            CloseKind, //
+        },
+        Info, //
+    },
     linux::net::{
         sock::Sock,
         sockopt::OptOut, //
@@ -70,12 +76,17 @@ fn describe(at: &Attached, info: &Info, total: &Stats) -> uapi::Info {
 }
 
 fn flags(at: &Attached, info: &Info) -> u32 {
+    let is_timeout = |close: &CloseInfo| close.kind == CloseKind::IdleTimeout;
     [
         (!at.core.is_client(), uapi::QUIC_INFO_SERVER),
         (info.is_confirmed, uapi::QUIC_INFO_CONFIRMED),
         (info.is_validated, uapi::QUIC_INFO_VALIDATED),
         (info.is_ecn_capable, uapi::QUIC_INFO_ECN),
         (info.is_in_slow_start, uapi::QUIC_INFO_SLOW_START),
+        (
+            at.core.close_info().is_some_and(is_timeout),
+            uapi::QUIC_INFO_TIMED_OUT,
+        ),
     ]
     .into_iter()
     .filter(|(holds, _)| *holds)

@@ -66,6 +66,13 @@ pub(crate) fn serve_one(agent: &Agent, verbose: bool) -> io::Result<bool> {
 }
 
 fn run(agent: &Agent, accepted: &Accepted) -> quic::Result<Outcome> {
+    let request =
+        request(accepted).inspect_err(|_| quic::agent::refuse(accepted.socket.as_fd()))?;
+    agent.handshake(&accepted.socket, &request)
+}
+
+/// The consumer's wishes, with the keys it names.
+fn request(accepted: &Accepted) -> quic::Result<Request> {
     let identity = identity(accepted)?;
     let role = if accepted.is_server {
         Role::Server
@@ -76,13 +83,12 @@ fn run(agent: &Agent, accepted: &Accepted) -> quic::Result<Outcome> {
         Role::Client => Some(peer_name(accepted)?),
         Role::Server => None,
     };
-    let request = Request {
+    Ok(Request {
         role,
         identity,
         peer_name,
         timeout: accepted.timeout.unwrap_or(TIMEOUT),
-    };
-    agent.handshake(&accepted.socket, &request)
+    })
 }
 
 /// The name that the server must prove to have: given by the consumer, or that of its address.
@@ -181,7 +187,7 @@ fn status(err: &Error) -> i32 {
     match err {
         Error::Certificate(_) | Error::PeerAlert(..) => libc::EACCES,
         Error::Tls { .. } => libc::EPROTO,
-        Error::Timeout(_) => libc::ETIMEDOUT,
+        Error::IdleTimeout | Error::Timeout(_) => libc::ETIMEDOUT,
         Error::Closed(_) | Error::LocallyClosed => libc::ECONNRESET,
         Error::Reset(_) | Error::Stopped(_) => libc::ECONNRESET,
         Error::Config(_) => libc::EINVAL,

@@ -93,6 +93,9 @@ fn hints(err: &Error) -> Vec<&'static str> {
             "is the other side running, and is the port right?",
             "a firewall may drop UDP on the way",
         ],
+        Error::IdleTimeout => {
+            vec!["the other side was stopped without a word, or the network between does not work"]
+        }
         Error::Closed(CloseReason {
             code: 2,
             application: false,

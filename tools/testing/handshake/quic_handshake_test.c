@@ -78,7 +78,6 @@ struct end {
 	struct file		*file;
 	/* Of both ends: one more is done. */
 	struct completion	*news;
-	bool			done;
 	int			status;
 	key_serial_t		peer;
 };
@@ -134,8 +133,6 @@ static void on_done(void *data, int status, key_serial_t peer)
 
 	end->status = status;
 	end->peer = peer;
-	/* Whoever sees it sees the rest, too. */
-	smp_store_release(&end->done, true);
 	complete(end->news);
 }
 
@@ -175,20 +172,14 @@ static int compare(struct end *end, const char *who, int expected)
 	return -EPROTO;
 }
 
-/* Waits for @count ends.  One that fails is closed at once, by which the other learns it. */
-static int wait_for(struct completion *news, struct end *client, struct end *server, int count)
+/* Waits for @count ends.  Closes none: that one has failed the other learns by the agent. */
+static int wait_for(struct completion *news, int count)
 {
 	while (count--) {
 		if (!wait_for_completion_timeout(news, PATIENCE)) {
 			pr_err("a handshake is not reported\n");
 			return -ETIMEDOUT;
 		}
-		/* Pairs with on_done(). */
-		if (smp_load_acquire(&client->done) && client->status)
-			end_close(client);
-		/* As above. */
-		if (smp_load_acquire(&server->done) && server->status)
-			end_close(server);
 	}
 	return 0;
 }
@@ -367,7 +358,7 @@ static int one_connection(struct socket *listener, struct sockaddr_in *addr,
 		goto out;
 	}
 	if (silent) {
-		err = wait_for(&news, &client, &server, 1) ?:
+		err = wait_for(&news, 1) ?:
 		      compare(&client, "client", client_status);
 		goto out;
 	}
@@ -383,7 +374,7 @@ static int one_connection(struct socket *listener, struct sockaddr_in *addr,
 		pr_err("asking for the server's handshake returns %d\n", err);
 		goto out;
 	}
-	err = wait_for(&news, &client, &server, 2) ?:
+	err = wait_for(&news, 2) ?:
 	      compare(&server, "server", server_status) ?:
 	      compare(&client, "client", client_status);
 	if (err || client_status || server_status)

@@ -90,6 +90,7 @@ use crate::{
     },
     uapi::{
         Level,
+        CONNECTION_REFUSED,
         IPPROTO_QUIC, //
     },
 };
@@ -220,8 +221,9 @@ impl Agent {
 
     /// Runs the handshake on a socket that a kernel consumer waits for.
     ///
-    /// The descriptor stays the caller's. After a failure the socket has been told which error its
-    /// closing sends to the peer.
+    /// The descriptor stays the caller's. A failure ends the connection: the peer is told the TLS
+    /// alert, or that the connection is refused if the handshake could not begin. (A time-out does
+    /// not; that is left to the consumer.)
     pub fn handshake(&self, socket: &OwnedFd, request: &Request) -> Result<Outcome> {
         let started = Instant::now();
         let failed = |what| move |err| Error::Io(what, err);
@@ -232,18 +234,18 @@ impl Agent {
         }
         let socket = socket.try_clone().map_err(failed("taking the socket"))?;
         let socket = Arc::new(ConsumersSocket(socket));
-        let wishes = socket
-            .wishes()
-            .map_err(failed("reading the consumer's settings"))?;
+        let (wishes, prepared) = self
+            .prepare(request, &socket)
+            .inspect_err(|_| refuse(socket.0.as_fd()))?;
         let Parts {
             mut session,
             mut setup,
-        } = self.prepare(request, &wishes)?.split();
+        } = prepared.split();
         setup.sends_singly = true;
         let timeout = request.timeout.saturating_sub(started.elapsed());
         let tls = session.as_ref();
         let psks = setup.psks.clone();
-        let identity = driver::run_session(&socket, tls, setup, timeout, &mut refuse)?;
+        let identity = driver::run_session(&socket, tls, setup, timeout, &mut no_item)?;
         let mut outcome = Outcome {
             peer_certificates: tls.peer_certificates(),
             psk_identity: identity.filter(|_| psks.is_some()),
@@ -257,16 +259,21 @@ impl Agent {
         Ok(outcome)
     }
 
-    fn prepare(&self, request: &Request, wishes: &Wishes) -> Result<Prepared> {
+    /// Everything that can fail before the handshake begins.
+    fn prepare(&self, request: &Request, socket: &ConsumersSocket) -> Result<(Wishes, Prepared)> {
+        let wishes = socket
+            .wishes()
+            .map_err(|err| Error::Io("reading the consumer's settings", err))?;
         let settings = Settings {
             alpn: wishes.alpn.clone(),
             ciphers: wishes.ciphers(),
             ..Settings::default()
         };
-        match request.role {
-            Role::Client => self.prepare_client(request, wishes, &settings),
-            Role::Server => self.prepare_server(request, wishes, &settings),
-        }
+        let prepared = match request.role {
+            Role::Client => self.prepare_client(request, &wishes, &settings),
+            Role::Server => self.prepare_server(request, &wishes, &settings),
+        };
+        Ok((wishes, prepared?))
     }
 
     fn prepare_client(
@@ -397,8 +404,14 @@ pub fn peer_addr(socket: BorrowedFd<'_>) -> io::Result<SocketAddr> {
     sock::name(socket, true)
 }
 
+/// Ends the connection of a request for which there can be no handshake, for instance because its
+/// keys cannot be read, so that the peer need not wait for one.
+pub fn refuse(socket: BorrowedFd<'_>) {
+    socket::end(socket, CONNECTION_REFUSED, "");
+}
+
 /// What was taken from the consumer's queue cannot be put back.
-fn refuse(_: &Received, _: &[u8]) -> Result<()> {
+fn no_item(_: &Received, _: &[u8]) -> Result<()> {
     let err = io::Error::from_raw_os_error(libc::EBADMSG);
     Err(Error::Io("receiving an event during the handshake", err))
 }

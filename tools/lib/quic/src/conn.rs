@@ -248,7 +248,8 @@ impl Connection {
         }
     }
 
-    /// Waits until the connection has ended and says how. Data that arrives meanwhile is kept.
+    /// Waits until the connection has ended and says how; fails with [`Error::IdleTimeout`] if nobody
+    /// has closed it. Data that arrives meanwhile is kept.
     pub fn wait_closed(&self, timeout: Option<Duration>) -> Result<CloseReason> {
         let what = "waiting for the peer to close";
         let never = |_: &mut crate::demux::Inbox| None::<Result<()>>;
@@ -356,13 +357,16 @@ impl Shared {
 
     /// What the socket's report of the end means here.
     fn refine(&self, err: Error) -> Error {
-        let Error::Closed(reason) = err else {
+        if !matches!(err, Error::Closed(_) | Error::IdleTimeout) {
             return err;
-        };
+        }
         // After a local close, the socket's own report of it is no news.
         if self.closed.load(Ordering::Acquire) {
             return Error::LocallyClosed;
         }
+        let Error::Closed(reason) = err else {
+            return err;
+        };
         // A client has finished its handshake before the server has seen the client's
         // certificate, so the server's alert may come later, but not after data.
         match Alert::from_transport_code(reason.code).filter(|alert| alert.name().is_some()) {
@@ -386,7 +390,7 @@ impl Socket {
     pub(crate) fn ended_error(&self) -> Error {
         let mut reason = self.close_reason().unwrap_or_default();
         reason.application = reason.frame == 0;
-        Error::Closed(reason)
+        reason.into_error()
     }
 }
 

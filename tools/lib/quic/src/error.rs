@@ -45,8 +45,11 @@ pub enum Error {
     },
     /// The peer ended the TLS handshake with an alert.
     PeerAlert(Alert, CloseReason),
-    /// The connection ended: closed by the peer, by a transport error or by the idle time-out.
+    /// The connection ended: closed by the peer or by a transport error.
     Closed(CloseReason),
+    /// The connection ended because nothing came from the peer for as long as the idle time-out,
+    /// [`TransportParams::max_idle_timeout`](crate::TransportParams::max_idle_timeout) of one side.
+    IdleTimeout,
     /// This side has closed the connection already.
     LocallyClosed,
     /// The peer reset the stream with this application error code.
@@ -85,7 +88,7 @@ impl Error {
             Error::LocallyClosed => io::ErrorKind::NotConnected,
             Error::Reset(_) => io::ErrorKind::ConnectionReset,
             Error::Stopped(_) => io::ErrorKind::BrokenPipe,
-            Error::Timeout(_) => io::ErrorKind::TimedOut,
+            Error::IdleTimeout | Error::Timeout(_) => io::ErrorKind::TimedOut,
         }
     }
 
@@ -106,6 +109,7 @@ impl Error {
             },
             Error::PeerAlert(alert, reason) => Error::PeerAlert(*alert, reason.clone()),
             Error::Closed(reason) => Error::Closed(reason.clone()),
+            Error::IdleTimeout => Error::IdleTimeout,
             Error::LocallyClosed => Error::LocallyClosed,
             Error::Reset(code) => Error::Reset(*code),
             Error::Stopped(code) => Error::Stopped(*code),
@@ -140,6 +144,9 @@ impl fmt::Display for Error {
                 }
             }
             Error::Closed(reason) => write!(f, "connection ended: {reason}"),
+            Error::IdleTimeout => {
+                f.write_str("the connection timed out: nothing came from the peer any more")
+            }
             Error::LocallyClosed => f.write_str("the connection was closed by this side"),
             Error::Reset(code) => write!(f, "the peer reset the stream with code {code}"),
             Error::Stopped(code) => {

@@ -265,7 +265,14 @@ impl Socket {
             frame,
             phrase,
             application: false,
+            timed_out: code == 0 && self.has_timed_out(),
         })
+    }
+
+    /// Whether the idle time-out has ended the connection, as far as the kernel tells.
+    fn has_timed_out(&self) -> bool {
+        self.get_bytes(opt::INFO, uapi::INFO_FLAGS_END)
+            .is_ok_and(|info| uapi::is_timed_out(&info))
     }
 
     /// Whether the connection has ended, so that [`Self::close_reason`] is of the end.

@@ -35,6 +35,9 @@ pub(crate) const STREAM_FLAGS: u32 = MSG_QUIC_STREAM_NEW
     | MSG_QUIC_STREAM_DONTWAIT
     | MSG_QUIC_STREAM_SNDBLOCK;
 
+/// The transport error code of a server that does not accept a connection (RFC 9000 20.1).
+pub(crate) const CONNECTION_REFUSED: u32 = 0x02;
+
 /// Options of level [`SOL_QUIC`].
 pub(crate) mod opt {
     pub(crate) const EVENT: i32 = 0;
@@ -156,6 +159,16 @@ pub(crate) fn read_connection_close(bytes: &[u8]) -> (u32, u8, String) {
         reader.u8(4),
         String::from_utf8_lossy(&phrase).into_owned(),
     )
+}
+
+/// Length of `struct quic_info` up to its flags, and these included.
+pub(crate) const INFO_FLAGS_END: usize = 136;
+/// The idle time-out has ended the connection.
+const INFO_TIMED_OUT: u32 = 0x20;
+
+/// Whether `struct quic_info` says that the idle time-out has ended the connection.
+pub(crate) fn is_timed_out(info: &[u8]) -> bool {
+    Reader(info).u32(132) & INFO_TIMED_OUT != 0
 }
 
 /// The part of `struct quic_stream_update` that this crate uses.

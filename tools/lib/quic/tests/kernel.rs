@@ -11,9 +11,12 @@ use std::{
         Write, //
     },
     net::{
+        Shutdown,
         SocketAddr,
+        TcpStream,
         UdpSocket, //
     },
+    os::fd::AsFd,
     path::PathBuf,
     process::Command,
     thread,
@@ -223,6 +226,41 @@ fn nobody_at_the_other_end_is_a_time_out() {
     let err = Connection::connect(silent.local_addr().unwrap(), "x", &config).unwrap_err();
     assert!(matches!(err, Error::Timeout(_)), "{err}");
     assert!(start.elapsed() >= Duration::from_secs(1));
+}
+
+/// The kernel ends the connection by the idle time-out, which is not an end without an error.
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn a_peer_that_falls_silent_is_a_time_out_for_every_call() {
+    let idle = |secs| {
+        let mut params = TransportParams::default();
+        params.max_idle_timeout = Some(Duration::from_secs(secs));
+        params
+    };
+    // Longer than a slow guest pauses in its handshake.
+    let (client, server) = meet(client().transport(idle(4)), server());
+    let mut stream = server.open_bi().unwrap();
+    stream.write_all(b"is anybody there?").unwrap();
+    // Reading alone is shut down without a word to the peer.
+    let silent = TcpStream::from(client.as_fd().try_clone_to_owned().unwrap());
+    silent.shutdown(Shutdown::Read).unwrap();
+    let err = server.accept_stream().unwrap_err();
+    assert!(matches!(err, Error::IdleTimeout), "{err}");
+    let err = server.wait_closed(Some(LONG)).unwrap_err();
+    assert!(matches!(err, Error::IdleTimeout), "{err}");
+    let err = stream.read(&mut [0; 10]).unwrap_err();
+    assert_eq!(err.kind(), std::io::ErrorKind::TimedOut, "{err}");
+    stream.finish().unwrap_err();
+    // What was written has not arrived.
+    let err = server.close(0, "").unwrap_err();
+    assert!(matches!(err, Error::IdleTimeout), "{err}");
+    drop(client);
+
+    // The same before there is a connection.
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let config = self::client().transport(idle(1)).build().unwrap();
+    let err = Connection::connect(nobody.local_addr().unwrap(), "x", &config).unwrap_err();
+    assert!(matches!(err, Error::IdleTimeout), "{err}");
 }
 
 #[test]

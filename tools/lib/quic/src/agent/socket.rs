@@ -5,6 +5,7 @@ use std::{
     io,
     os::fd::{
         AsFd,
+        BorrowedFd,
         OwnedFd, //
     },
     time::Duration,
@@ -129,11 +130,13 @@ impl Kernel for ConsumersSocket {
         }
         let value = self.get(opt::CONNECTION_CLOSE, 72).ok()?;
         let (code, frame, phrase) = uapi::read_connection_close(&value);
+        let info = self.get(opt::INFO, uapi::INFO_FLAGS_END);
         Some(CloseReason {
             code,
             frame,
             phrase,
             application: false,
+            timed_out: code == 0 && info.is_ok_and(|info| uapi::is_timed_out(&info)),
         })
     }
 
@@ -168,7 +171,16 @@ impl Wire for ConsumersSocket {
     }
 
     fn close(&self, code: u32, phrase: &str) {
-        // The consumer closes the socket; one that is closed already has told the peer.
-        let _ = self.set(opt::CONNECTION_CLOSE, &uapi::connection_close(code, phrase));
+        end(self.0.as_fd(), code, phrase);
+    }
+}
+
+/// Ends the connection and tells the peer why, now: the consumer may keep its file for long, and
+/// the file of a process in the kernel outlives its closing until that process leaves the kernel.
+pub(super) fn end(socket: BorrowedFd<'_>, code: u32, phrase: &str) {
+    let close = uapi::connection_close(code, phrase);
+    // No other protocol has this option. A socket that is closed already has told the peer.
+    if sock::setsockopt(socket, SOL_QUIC, opt::CONNECTION_CLOSE, &close).is_ok() {
+        let _ = sock::shutdown(socket);
     }
 }

@@ -114,6 +114,6 @@ fn errno(err: &Error) -> c_int {
         Error::PeerAlert(..) => libc::ECONNREFUSED,
         Error::Closed(_) | Error::LocallyClosed => libc::ECONNRESET,
         Error::Reset(_) | Error::Stopped(_) => libc::ECONNRESET,
-        Error::Timeout(_) => libc::ETIMEDOUT,
+        Error::IdleTimeout | Error::Timeout(_) => libc::ETIMEDOUT,
     }
 }

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::Error;
+
 /// How a connection ended.
 ///
 /// The socket does not say whether CONNECTION_CLOSE was of type 0x1c (transport) or 0x1d
@@ -19,9 +21,19 @@ pub struct CloseReason {
     pub phrase: String,
     /// The code is taken for an application's error code, not for a transport error code.
     pub application: bool,
+    /// Nobody has closed it: it has ended by the idle time-out.
+    pub(crate) timed_out: bool,
 }
 
 impl CloseReason {
+    /// The error of those who use the connection.
+    pub(crate) fn into_error(self) -> Error {
+        match self.timed_out {
+            true => Error::IdleTimeout,
+            false => Error::Closed(self),
+        }
+    }
+
     /// Name of a transport error code (RFC 9000 20.1), if it has one.
     pub fn name(&self) -> Option<&'static str> {
         if self.application {
@@ -87,6 +99,7 @@ mod tests {
             frame,
             phrase: String::new(),
             application,
+            timed_out: false,
         };
         for (reason, text) in [
             (
@@ -102,6 +115,23 @@ mod tests {
         ] {
             assert_eq!(reason.to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_time_out_is_no_close_without_an_error() {
+        let timed_out = CloseReason {
+            timed_out: true,
+            ..CloseReason::default()
+        };
+        let err = timed_out.into_error();
+        assert!(matches!(err, Error::IdleTimeout));
+        assert_eq!(err.kind(), std::io::ErrorKind::TimedOut);
+        assert_eq!(
+            err.to_string(),
+            "the connection timed out: nothing came from the peer any more"
+        );
+        let closed = CloseReason::default().into_error();
+        assert!(matches!(closed, Error::Closed(_)));
     }
 
     #[test]

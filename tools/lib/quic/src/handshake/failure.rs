@@ -46,7 +46,7 @@ impl Failure {
         match self {
             Failure::Kernel(what, err) => Error::Io(what, err),
             Failure::Ended(reason) => ended(reason),
-            Failure::PeerParams(Some(reason), _) => Error::Closed(reason),
+            Failure::PeerParams(Some(reason), _) => reason.into_error(),
             Failure::PeerParams(None, err) => Error::Io("taking the peer's parameters", err),
             Failure::NoTransportParams => tls(
                 Alert::MISSING_EXTENSION,
@@ -156,7 +156,11 @@ pub(crate) fn close_for(error: &Error) -> Option<(u32, String)> {
     };
     match error {
         // The peer or the socket has closed already, or nobody is there to be told.
-        Error::PeerAlert(..) | Error::Closed(_) | Error::LocallyClosed | Error::Timeout(_) => None,
+        Error::PeerAlert(..)
+        | Error::Closed(_)
+        | Error::LocallyClosed
+        | Error::IdleTimeout
+        | Error::Timeout(_) => None,
         _ => {
             let alert = error.alert().unwrap_or(Alert::INTERNAL_ERROR);
             Some((alert.transport_code(), phrase))
@@ -168,6 +172,6 @@ pub(crate) fn close_for(error: &Error) -> Option<(u32, String)> {
 pub(crate) fn ended(reason: CloseReason) -> Error {
     match Alert::from_transport_code(reason.code) {
         Some(alert) => Error::PeerAlert(alert, reason),
-        None => Error::Closed(reason),
+        None => reason.into_error(),
     }
 }

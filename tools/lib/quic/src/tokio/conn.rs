@@ -162,7 +162,8 @@ impl Connection {
         self.inner.abort(code, reason)
     }
 
-    /// Waits until the connection has ended and says how. Data that arrives meanwhile is kept.
+    /// Waits until the connection has ended and says how; fails with [`Error::IdleTimeout`] if nobody
+    /// has closed it. Data that arrives meanwhile is kept.
     pub async fn wait_closed(&self) -> Result<CloseReason> {
         let what = "waiting for the peer to close";
         match self.handle.wait(what, |_| None::<Result<()>>).await {

@@ -246,6 +246,41 @@ fn keys_are_updated_by_either_side_while_data_flows() {
     });
 }
 
+// A side that only acknowledges sends nothing by whose acknowledgement it could know that its own
+// keys have arrived.
+#[test]
+fn an_update_becomes_possible_where_only_acknowledgements_are_sent() {
+    seeds(50, |seed| {
+        let mut client = client();
+        client.plan.streams = Vec::new();
+        let mut pair = Pair::new(seed, Link::lossy(10, 20_000), &client, server());
+        assert!(pair.connect(20));
+        pair.wait(ms(2_000));
+        for round in 0..6 {
+            let mut updated = false;
+            for _ in 0..100 {
+                let now = pair.world.now;
+                let update = |peer: &mut quic_sim::peer::Peer| {
+                    peer.with(now, |connection, cx| connection.key_update(cx).is_ok())
+                };
+                updated = match round % 2 {
+                    0 => update(&mut pair.client.borrow_mut().peer),
+                    _ => update(&mut pair.server.borrow_mut().peers[0]),
+                };
+                if updated {
+                    break;
+                }
+                pair.wait(ms(50));
+            }
+            assert!(updated, "round {round}: {}", pair.describe());
+            pair.wait(ms(1_000));
+            for peer in [&pair.client.borrow().peer, &pair.server.borrow().peers[0]] {
+                assert_eq!(peer.connection.info().key_phase, round % 2 == 0, "{round}");
+            }
+        }
+    });
+}
+
 // RFC 9000 9 #4 test
 // RFC 9000 9.3 #1 test
 #[test]

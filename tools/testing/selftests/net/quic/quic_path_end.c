@@ -218,11 +218,14 @@ QUIC_TEST_F(end, nothing_is_sent_any_more_by_the_side_that_was_closed)
 QUIC_TEST_F(end, an_idle_connection_ends_in_silence)
 {
 	__s64 start, closes;
+	struct quic_info info;
 	struct qn_count count;
 	union quic_event ev;
 
 	self->param.max_idle_timeout = 2000000;
 	ASSERT_EQ(0, qn_pair_open(&self->p, &self->opts));
+	ASSERT_EQ(0, qn_info(self->p.client, &info));
+	EXPECT_EQ(0, info.flags & QUIC_INFO_TIMED_OUT);
 	closes = qn_snmp(QN_CLIENT, "QuicIdleTimeout");
 	ASSERT_EQ(0, qn("drop both"));
 	ASSERT_EQ(0, qn("count reset"));
@@ -235,6 +238,10 @@ QUIC_TEST_F(end, an_idle_connection_ends_in_silence)
 		  qk_next_event(self->p.server, QUIC_EVENT_CONNECTION_CLOSE, &ev));
 	EXPECT_GE(2 * qk_wait_ms(), qk_now_ms() - start);
 	EXPECT_LT(closes, qn_snmp(QN_CLIENT, "QuicIdleTimeout"));
+	ASSERT_EQ(0, qn_info(self->p.client, &info));
+	EXPECT_EQ(QUIC_INFO_TIMED_OUT, info.flags & QUIC_INFO_TIMED_OUT);
+	ASSERT_EQ(0, qn_info(self->p.server, &info));
+	EXPECT_EQ(QUIC_INFO_TIMED_OUT, info.flags & QUIC_INFO_TIMED_OUT);
 	EXPECT_EQ(-EPIPE, qk_send(self->p.client, 0, MSG_QUIC_STREAM_NEW, "x", 1, 0));
 	ASSERT_EQ(0, qn_count(QN_CLIENT, &count));
 	EXPECT_EQ(0, count.ect0 + count.other);

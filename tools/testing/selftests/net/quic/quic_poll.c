@@ -82,6 +82,30 @@ QUIC_TEST_F(polling, a_listener_is_readable_once_a_client_waits)
 	qk_close(&fd);
 }
 
+/* Whoever drives a handshake by poll() waits for POLLOUT before the first message. */
+QUIC_TEST_F(polling, handshake_messages_need_room_in_the_buffer_but_no_credit)
+{
+	struct quic_transport_param param = { .max_data = 5000 };
+	static char buf[8192];
+
+	self->opts.client_param = &param;
+	self->opts.server_param = &param;
+	self->p.listener = qk_listen(&self->opts);
+	ASSERT_LE(0, self->p.listener);
+	self->p.client = qk_connect(&self->opts, qk_port(self->p.listener));
+	ASSERT_LE(0, self->p.client);
+	EXPECT_EQ(WRITE, bits(self->p.client));
+	qk_pair_close(&self->p);
+
+	ASSERT_EQ(0, qk_hs_start(&self->p, &self->opts));
+	EXPECT_EQ(WRITE, bits(self->p.client) & WRITE);
+	EXPECT_EQ(WRITE, bits(self->p.server) & WRITE);
+	/* With the handshake the exception ends. */
+	ASSERT_EQ(0, qk_hs_finish(&self->p, self->opts.cipher));
+	ASSERT_EQ(5000, qk_send(self->p.client, 0, NEW, buf, sizeof(buf), MSG_DONTWAIT));
+	EXPECT_EQ(0, bits(self->p.client) & WRITE);
+}
+
 QUIC_TEST_F(polling, an_open_connection_is_writable_and_readable_with_data)
 {
 	struct qk_item it;
