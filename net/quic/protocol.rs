@@ -21,6 +21,7 @@ use crate::{
                 Info,
                 Registration, //
             },
+            protosw,
             sysctl, //
         },
         uapi::IPPROTO_QUIC, //
@@ -31,6 +32,7 @@ use crate::{
 /// Everything that is registered. Dropped in the order of the fields: first nobody can make a
 /// socket any more, then what sockets share goes.
 pub(crate) struct Registered {
+    _switch: protosw::Registration,
     _sysctls: sysctl::Registration,
     _registration: Registration,
     _nets: proc::Registration,
@@ -54,7 +56,10 @@ pub(crate) fn register(module: &'static ThisModule) -> Result<Registered> {
         wmem: c"quic_wmem",
     };
     let sysctls = sysctl::Registration::new(&registration, &names)?;
+    // Last, as sockets can be made from here on: nothing may fail after it.
+    let switch = protosw::Registration::new(&registration)?;
     Ok(Registered {
+        _switch: switch,
         _sysctls: sysctls,
         _registration: registration,
         _nets: nets,

@@ -16,6 +16,7 @@ pub mod netns;
 pub mod ops;
 pub mod proc;
 pub mod proto;
+pub mod protosw;
 pub mod route;
 pub mod skb;
 pub mod slot;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Registration of a transport protocol: `struct proto`, `struct inet_protosw` and their callbacks.
+//! Registration of a transport protocol: `struct proto` and its callbacks.
 //!
-//! A [`Registration`] makes `socket(AF_INET | AF_INET6, SOCK_STREAM | SOCK_DGRAM, N)` work. The
-//! tables live in it; sockets point to them, and every socket pins the module, so that the
-//! registration cannot be dropped before the last socket is gone.
+//! The tables live in the [`Registration`]; sockets point to them, and every socket pins the
+//! module, so that the registration cannot be dropped before the last socket is gone.
+//! [`protosw`](super::protosw) then offers the protocol to `socket()`.
 //!
 //! C headers: [`include/net/sock.h`](srctree/include/net/sock.h),
 //! [`include/net/protocol.h`](srctree/include/net/protocol.h)
@@ -67,12 +67,12 @@ pub(super) struct Accounting {
     pub(super) wmem: [i32; 3],
 }
 
-struct Tables {
-    proto4: bindings::proto,
-    proto6: bindings::proto,
-    ops4: bindings::proto_ops,
-    ops6: bindings::proto_ops,
-    switch: [bindings::inet_protosw; 4],
+pub(super) struct Tables {
+    pub(super) number: u16,
+    pub(super) proto4: bindings::proto,
+    pub(super) proto6: bindings::proto,
+    pub(super) ops4: bindings::proto_ops,
+    pub(super) ops6: bindings::proto_ops,
     accounting: Accounting,
 }
 
@@ -87,18 +87,17 @@ unsafe impl Send for Registration {}
 unsafe impl Sync for Registration {}
 
 impl Registration {
-    /// Registers the protocol for both address families and both socket types.
+    /// Registers the protocol for both address families. No socket can be made of it yet.
     pub fn new<P: Protocol>(module: &'static ThisModule, info: &Info) -> Result<Self> {
         let mut tables = KBox::new(
             Tables {
+                number: info.number,
                 // SAFETY: all fields are pointers, integers and optional functions: zero is valid.
                 proto4: unsafe { zeroed() },
                 // SAFETY: as above.
                 proto6: unsafe { zeroed() },
                 ops4: ops::table::<P>(module, bindings::AF_INET),
                 ops6: ops::table::<P>(module, bindings::AF_INET6),
-                // SAFETY: as above.
-                switch: unsafe { zeroed() },
                 // SAFETY: as above; made below, in its final place.
                 accounting: unsafe { zeroed() },
             },
@@ -113,19 +112,6 @@ impl Registration {
         t.proto6.obj_size = u32_size::<Layout6<P>>();
         // CAST: an offset within a structure of a few kilobytes.
         t.proto6.ipv6_pinfo_offset = Layout6::<P>::PINFO as u32;
-        for (i, sw) in t.switch.iter_mut().enumerate() {
-            let v6 = i & 1 != 0;
-            let stream = i & 2 != 0;
-            // CAST: constants of a few bits.
-            sw.type_ = if stream {
-                bindings::sock_type_SOCK_STREAM
-            } else {
-                bindings::sock_type_SOCK_DGRAM
-            } as u16;
-            sw.protocol = info.number;
-            sw.prot = if v6 { &mut t.proto6 } else { &mut t.proto4 };
-            sw.ops = if v6 { &t.ops6 } else { &t.ops4 };
-        }
         // SAFETY: a function of this module, as its caller is.
         unsafe { bindings::set_getsockopt(Some(calls::getsockopt_own::<P>)) };
         register(t)?;
@@ -138,21 +124,16 @@ impl Registration {
     pub(super) fn limits(&self) -> *mut Accounting {
         ptr::from_ref(&self.tables.accounting).cast_mut()
     }
+
+    /// What sockets point to. The kernel writes to it by its own rules.
+    pub(super) fn tables(&self) -> *mut Tables {
+        ptr::from_ref(&*self.tables).cast_mut()
+    }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         let t = &mut *self.tables;
-        for (i, sw) in t.switch.iter_mut().enumerate() {
-            // SAFETY: registered by `register`.
-            unsafe {
-                if i & 1 != 0 {
-                    bindings::inet6_unregister_protosw(sw)
-                } else {
-                    bindings::inet_unregister_protosw(sw)
-                }
-            };
-        }
         // SAFETY: registered; no socket is left, as each pins the module.
         unsafe { bindings::proto_unregister(&mut t.proto6) };
         // SAFETY: as above.
@@ -168,17 +149,6 @@ fn register(t: &mut Tables) -> Result {
         // SAFETY: just registered.
         unsafe { bindings::proto_unregister(&mut t.proto4) };
         return Err(e);
-    }
-    for (i, sw) in t.switch.iter_mut().enumerate() {
-        if i & 1 != 0 {
-            // `inet6_register_protosw` fails for permanent overlaps only, which the number of the
-            // protocol, unused in the kernel, excludes.
-            // SAFETY: as above.
-            let _ = unsafe { bindings::inet6_register_protosw(sw) };
-        } else {
-            // SAFETY: as above.
-            unsafe { bindings::inet_register_protosw(sw) };
-        }
     }
     Ok(())
 }
