@@ -45,6 +45,7 @@ run handshake 'guest: handshakes for the kernel itself, by quic-handshaked' "$TO
 not_yet install 'guest: make install, a program built against it, make uninstall' \
 	'the layer over the running root does not work over virtiofs yet' "$TOP/scripts/guest-tests.sh" install
 run transfer 'guest: TLS transfers through the module, with the tools' "$TOP/scripts/guest-tests.sh" transfer
+run scenarios 'guest: loss, rebinding, migration, 0-RTT and others, with the tools' "$TOP/scripts/scenarios.sh"
 run interop 'guest: strangers at the other end' "$TOP/scripts/guest-tests.sh" interop
 not_yet samba 'guest: Samba, unmodified, over the module' '20 clients at once lose connections, cause open' "$TOP/scripts/guest-tests.sh" samba
 run debug 'debug guest: a part of the kselftests under all checkers' "$TOP/scripts/debug/short.sh"

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""A UDP relay that loses or spoils datagrams on the way, for one server and any number of clients.
+
+What it spoils gets a checksum that fits, as it sends it anew, so that the damage reaches QUIC and is not
+dropped by UDP, as that of netem would be. No more than BURST datagrams in a row are hit in one direction.
+
+relay.py LISTEN-HOST LISTEN-PORT SERVER-HOST SERVER-PORT drop|corrupt PERCENT BURST SEED
+Says "listening" once it is ready, and at the end (SIGTERM) how many datagrams passed and were hit.
+"""
+import random
+import selectors
+import signal
+import socket
+import sys
+
+
+class Direction:
+    """One direction of one client: decides the fate of each datagram."""
+
+    def __init__(self, how, rate, burst, rng):
+        self.how, self.rate, self.burst, self.rng = how, rate, burst, rng
+        self.row = self.passed = self.hit = 0
+
+    def treat(self, data):
+        """The datagram to send on, or None."""
+        if self.row >= self.burst or self.rng.random() >= self.rate:
+            self.row = 0
+            self.passed += 1
+            return data
+        self.row += 1
+        self.hit += 1
+        if self.how == "drop":
+            return None
+        spoilt = bytearray(data)
+        spoilt[self.rng.randrange(len(spoilt))] ^= 1 << self.rng.randrange(8)
+        return bytes(spoilt)
+
+
+def main():
+    host, port, server_host, server_port, how, percent, burst, seed = sys.argv[1:]
+    rng = random.Random(int(seed))
+    server = (server_host, int(server_port))
+    selector = selectors.DefaultSelector()
+    front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    front.bind((host, int(port)))
+    selector.register(front, selectors.EVENT_READ, None)
+    directions = []
+    clients = {}
+
+    def new_direction():
+        directions.append(Direction(how, float(percent) / 100, int(burst), rng))
+        return directions[-1]
+
+    def client(addr):
+        if addr not in clients:
+            back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            back.connect(server)
+            selector.register(back, selectors.EVENT_READ, (addr, new_direction()))
+            clients[addr] = (back, new_direction())
+        return clients[addr]
+
+    def report(*_):
+        passed = sum(d.passed for d in directions)
+        print(f"passed {passed} hit {sum(d.hit for d in directions)}", flush=True)
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, report)
+    print("listening", flush=True)
+    while True:
+        for key, _ in selector.select():
+            if key.data is None:
+                data, addr = front.recvfrom(65535)
+                back, way = client(addr)
+                send = back.send
+            else:
+                try:
+                    data = key.fileobj.recv(65535)
+                except ConnectionRefusedError:
+                    continue
+                addr, way = key.data
+                send = lambda out, to=addr: front.sendto(out, to)
+            out = way.treat(data)
+            if out is not None:
+                send(out)
+
+
+main()
