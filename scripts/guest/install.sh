@@ -9,11 +9,11 @@ set -uo pipefail
 DIR=/tmp/install
 # Layers of /usr and /etc alone: one of the whole root would meet this checkout, which the host has mounted into it, and
 # virtiofs does not let a layer look below such a place (EREMOTE).
-LAYERS='usr etc'
+LAYERS=(usr etc)
 modprobe overlay
-for dir in $LAYERS; do
-	mkdir -p $DIR/upper/$dir $DIR/work/$dir
-	mount -t overlay -o "lowerdir=/$dir,upperdir=$DIR/upper/$dir,workdir=$DIR/work/$dir" overlay /$dir || exit 1
+for dir in "${LAYERS[@]}"; do
+	mkdir -p "$DIR/upper/$dir" "$DIR/work/$dir"
+	mount -t overlay -o "lowerdir=/$dir,upperdir=$DIR/upper/$dir,workdir=$DIR/work/$dir" overlay "/$dir" || exit 1
 done
 # The scripts' cache, as set-up would have left it: what it knows of the kernel, and what was built for this checkout.
 export QUIC_CACHE=$DIR/cache
@@ -23,7 +23,7 @@ uname -r >$QUIC_CACHE/kernel-release
 
 # files: what is there besides the system itself, apart from what depmod and ldconfig write anew.
 files() {
-	(cd $DIR/upper && find $LAYERS \( -type f -o -type l \) -printf '/%p %y\n') |
+	(cd "$DIR/upper" && find "${LAYERS[@]}" \( -type f -o -type l \) -printf '/%p %y\n') |
 		grep -vE '/modules\.[a-z.]* f$|/ld.so.cache f$' | sort
 }
 # step SENTENCE CMD…: the command succeeds
@@ -37,7 +37,7 @@ sums() { files | sed -n 's/ f$//p' | xargs sha256sum; }
 listed() { files | grep "^/$1 "; }
 is_loaded() { grep '^quic ' /proc/modules; }
 not() { ! "$@"; }
-in_program() { (cd $DIR/program && "$@"); }
+in_program() { (cd "$DIR/program" && "$@"); }
 # The first socket of the program loads the module.
 tour() { ! is_loaded && in_program ./tour keys.psk && is_loaded; }
 # shellcheck disable=SC2046 # words

@@ -175,7 +175,9 @@ one_of_many() { # one_of_many I
 	done
 }
 ready() { [ "$(find "$DIR" -name 'ready-*' | wc -l)" -ge "$1" ]; }
-# What neither side may have counted: connections that fell idle, memory that was not there, data without room.
+# What neither side may have counted: connections that fell idle, memory that was not there, data without room. Single
+# packets may be dropped (QuicPktRcvDrop) where a starved process has a full backlog: they are sent again.
+# shellcheck disable=SC2016 # awk's
 trouble() {
 	local ns
 	for ns in client server; do
