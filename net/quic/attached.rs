@@ -28,6 +28,7 @@ use crate::{
     },
     lookup::{
         InitialKey,
+        QuoteKey,
         ResetKey, //
     },
     mem::{
@@ -80,6 +81,8 @@ pub(crate) struct Attached {
     pub(crate) cids: Vec<ConnectionId>,
     /// Stateless reset tokens of the peer in the lookup table, one for each of its ids in use.
     pub(crate) resets: Vec<ResetKey>,
+    /// What messages about its packets quote, as the lookup table has it.
+    pub(crate) quoted: Option<QuoteKey>,
     /// The client's first id in the lookup table, on a server.
     pub(crate) original: Option<InitialKey>,
     /// The rest of an event of which a part was read.
@@ -112,6 +115,7 @@ impl Attached {
             spare_batch: None,
             cids: Vec::new(),
             resets: Vec::new(),
+            quoted: None,
             original: None,
             event: None,
             dirty: false,

@@ -46,6 +46,14 @@ impl Counters {
         });
     }
 
+    /// Counts an ICMP message that is about no packet of ours.
+    pub(crate) fn count_icmp_ignored(&self) {
+        self.add(&Stats {
+            icmp_ignored: 1,
+            ..Stats::default()
+        });
+    }
+
     /// Counts a connection coming up or going down.
     pub(crate) fn on_state(&self, server: bool, old: u8, new: u8) {
         let mut stats = Stats::default();

@@ -21,6 +21,7 @@ use crate::{
     input,
     linux::{
         net::{
+            icmp::TooBig,
             skb::{
                 SkBuff,
                 UdpMeta, //
@@ -188,6 +189,14 @@ impl Receiver for Demux {
             }
             at = at.saturating_add(size);
         }
+    }
+
+    fn too_big(&self, tunnel: &Tunnel<Self>, message: &TooBig) -> bool {
+        let is_ours = self.globals.tables.quotes.deliver(tunnel.net(), message);
+        if !is_ours {
+            self.counters.count_icmp_ignored();
+        }
+        is_ours
     }
 }
 

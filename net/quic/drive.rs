@@ -36,6 +36,10 @@ use crate::{
     options::Close,
     output,
     poll,
+    quotes::{
+        self,
+        Deferred, //
+    },
     settings,
     socket::{
         Quic,
@@ -188,7 +192,10 @@ pub(crate) fn backlog(sk: &mut Held<'_, Quic>, skb: SkBuff) {
 }
 
 /// A process gives up the lock.
-pub(crate) fn release(sk: &mut Held<'_, Quic>) {
+pub(crate) fn release(sk: &mut Held<'_, Quic>, deferred: &mut Deferred) {
+    if let Some(message) = deferred.too_big.take() {
+        quotes::take(sk, &message);
+    }
     let bits = sk.sk().shared().take_deferred();
     if bits & DEFER_TIMER != 0 {
         sk.run_timer();

@@ -2,11 +2,12 @@
 
 //! How a datagram finds its socket.
 //!
-//! Four tables, for all network namespaces together: connections by the connection ids that they
+//! Five tables, for all network namespaces together: connections by the connection ids that they
 //! issued, server connections by the id that their client chose for its first packets (together
-//! with both addresses, as anybody may choose any id), listeners by port, and connections by the
-//! tokens by which their peers would reset them, since a stateless reset names no connection id.
-//! The tables hold references; a socket is taken out before its connection is dropped.
+//! with both addresses, as anybody may choose any id), listeners by port, connections by the
+//! tokens by which their peers would reset them, since a stateless reset names no connection id,
+//! and connections by the ids of their peers, which is what a message of ICMP quotes. The tables
+//! hold references; a socket is taken out before its connection is dropped.
 
 #![forbid(unsafe_code)]
 
@@ -31,6 +32,7 @@ use crate::{
         sock::SockRef, //
     },
     listening::Listening,
+    quotes::Quotes,
     socket::Quic, //
 };
 
@@ -89,6 +91,24 @@ impl Key for ResetKey {
     }
 }
 
+/// The id of a peer that packets go to now, and its address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct QuoteKey {
+    pub(crate) net: NetId,
+    pub(crate) remote: SocketAddr,
+    pub(crate) cid: ConnectionId,
+}
+
+impl Key for QuoteKey {
+    fn with_bytes<R>(&self, hash: impl FnOnce(&[u8]) -> R) -> R {
+        let mut bytes = Bytes::<48>::new();
+        bytes.push(&self.net.to_bytes());
+        bytes.push_addr(&self.remote);
+        bytes.push(self.cid.as_slice());
+        hash(bytes.as_slice())
+    }
+}
+
 /// A network namespace.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NetKey(pub(crate) NetId);
@@ -125,6 +145,8 @@ pub(crate) struct Tables {
     #[pin]
     pub(crate) resets: Table<ResetKey, SockRef<Quic>>,
     #[pin]
+    pub(crate) quotes: Quotes,
+    #[pin]
     pub(crate) listeners: Table<PortKey, Listening>,
     /// Shares clients out among the listeners of a group.
     pub(crate) sharing: Hasher,
@@ -141,6 +163,7 @@ impl Tables {
             cids <- Table::new(),
             initials <- Table::new(),
             resets <- Table::new(),
+            quotes <- Quotes::new(),
             listeners <- Table::new(),
             sharing: Hasher::new(),
             hellos <- Hellos::new(),

@@ -59,6 +59,7 @@ mod output;
 mod poll;
 mod procfs;
 mod protocol;
+mod quotes;
 mod recvmsg;
 mod requests;
 mod selftest;

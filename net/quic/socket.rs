@@ -64,6 +64,7 @@ use crate::{
     },
     options::Options,
     poll,
+    quotes::Deferred,
     recvmsg,
     sendmsg,
     sockopt,
@@ -172,6 +173,7 @@ impl Flags {
 impl Protocol for Quic {
     type State = State;
     type Shared = Flags;
+    type Deferred = Deferred;
 
     const LEVEL: i32 = uapi::SOL_QUIC;
 
@@ -258,8 +260,8 @@ impl Protocol for Quic {
         drive::backlog(sk, skb);
     }
 
-    fn release(sk: &mut Held<'_, Self>) {
-        drive::release(sk);
+    fn release(sk: &mut Held<'_, Self>, deferred: &mut Deferred) {
+        drive::release(sk, deferred);
     }
 
     fn timer(sk: &mut Held<'_, Self>) {

@@ -28,6 +28,7 @@ pub(crate) fn sync(sk: &Sock<Quic>, at: &mut Attached) {
             CidOp::RemoveReset { token, remote } => remove_reset(sk, at, token, remote),
         }
     }
+    sk.shared().globals.tables.quotes.sync(sk, at);
 }
 
 /// A table without memory, or the unlikely collision of random ids, leaves the id unknown: packets
@@ -94,6 +95,7 @@ fn remove_reset(sk: &Sock<Quic>, at: &mut Attached, token: [u8; 16], remote: Soc
 pub(crate) fn clear(sk: &Sock<Quic>, at: &mut Attached) {
     let tables = &sk.shared().globals.tables;
     let net = sk.raw().net().id();
+    tables.quotes.clear(sk, at);
     while let Some(cid) = at.cids.pop() {
         let key = CidKey { net, cid };
         drop(tables.cids.remove_if(&key, |other| other.is(sk)));

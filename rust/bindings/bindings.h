@@ -12,6 +12,7 @@
 #include <crypto/chacha.h>
 #include <crypto/sha2.h>
 #include <crypto/utils.h>
+#include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>

@@ -428,6 +428,11 @@ unsigned char *quic_helper_skb_network_header(const struct sk_buff *skb)
 	return skb_network_header(skb);
 }
 
+unsigned int quic_helper_skb_headroom(const struct sk_buff *skb)
+{
+	return skb_headroom(skb);
+}
+
 int quic_helper_skb_linearize_cow(struct sk_buff *skb)
 {
 	return skb_linearize_cow(skb);

@@ -155,6 +155,12 @@ impl<P: Protocol> Drop for Bh<'_, P> {
 pub struct Busy<'a, P: Protocol>(&'a Sock<P>, NotThreadSafe);
 
 impl<P: Protocol> Busy<'_, P> {
+    /// What the owner will find when it gives up the lock.
+    pub fn deferred(&mut self) -> &mut P::Deferred {
+        // SAFETY: protected by the spin lock, which is held, and `self` is its only guard.
+        unsafe { &mut *self.0.ext().deferred.get() }
+    }
+
     /// Queues a packet for the owner. Gives it back when more than `limit` bytes wait already.
     pub fn add_backlog(&self, skb: SkBuff, limit: u32) -> Result<(), SkBuff> {
         let ptr = skb.into_raw();

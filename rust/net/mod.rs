@@ -9,6 +9,7 @@
 pub mod addr;
 mod calls;
 pub mod hash;
+pub mod icmp;
 pub mod inet;
 pub mod lock;
 pub mod msg;

@@ -317,9 +317,11 @@ unsafe extern "C" fn backlog_rcv<P: Protocol>(
 ///
 /// # Safety
 ///
-/// - Called by the socket layer with a `sock` of this protocol.
+/// - Called by the socket layer with a `sock` of this protocol whose spin lock is held.
 unsafe extern "C" fn release_cb<P: Protocol>(sk: *mut bindings::sock) {
     // SAFETY: a socket of this protocol.
     let sock = unsafe { Sock::<P>::from_ptr(sk) };
-    P::release(&mut Held::new(sock));
+    // SAFETY: protected by the spin lock, which is held.
+    let deferred = unsafe { &mut *sock.ext().deferred.get() };
+    P::release(&mut Held::new(sock), deferred);
 }

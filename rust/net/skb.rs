@@ -242,7 +242,7 @@ pub struct UdpMeta {
     pub ifindex: i32,
 }
 
-fn array<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
+pub(super) fn array<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
     header
         .get(at..)
         .and_then(|b| b.first_chunk().copied())
@@ -250,7 +250,7 @@ fn array<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
 }
 
 /// Link-local addresses mean something only together with the interface.
-fn with_scope(mut addr: SocketAddr, ifindex: i32) -> SocketAddr {
+pub(super) fn with_scope(mut addr: SocketAddr, ifindex: i32) -> SocketAddr {
     if let SocketAddr::V6(v6) = &mut addr {
         if v6.ip().is_unicast_link_local() {
             v6.set_scope_id(u32::try_from(ifindex).unwrap_or(0));

@@ -60,6 +60,8 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     type State: Send;
     /// What is used without the lock.
     type Shared: Send + Sync;
+    /// What softirqs leave behind for the process that owns the lock.
+    type Deferred: Send + Default;
 
     /// Level of its socket options, `SOL_…`.
     const LEVEL: i32;
@@ -100,7 +102,7 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// A packet that waited in the backlog while a process owned the lock.
     fn backlog(sk: &mut Held<'_, Self>, skb: SkBuff);
     /// A process is about to give up the lock: work put off by softirqs meanwhile. Softirq rules.
-    fn release(sk: &mut Held<'_, Self>);
+    fn release(sk: &mut Held<'_, Self>, deferred: &mut Self::Deferred);
     /// The socket's timer expired. Softirq, lock taken.
     fn timer(sk: &mut Held<'_, Self>);
     /// The socket's timer expired while a process owned the lock; called under the spin lock.
@@ -174,6 +176,8 @@ pub(super) struct Ext<P: Protocol> {
     pub(super) timer_ref: UnsafeCell<bool>,
     pub(super) work: Opaque<bindings::work_struct>,
     pub(super) shared: P::Shared,
+    /// Under the spin lock of the socket lock.
+    pub(super) deferred: UnsafeCell<P::Deferred>,
     pub(super) state: UnsafeCell<P::State>,
 }
 
@@ -275,6 +279,7 @@ pub(super) unsafe fn init<P: Protocol>(sk: *mut bindings::sock) -> Result {
             timer_ref: UnsafeCell::new(false),
             work: Opaque::uninit(),
             shared,
+            deferred: UnsafeCell::new(P::Deferred::default()),
             state: UnsafeCell::new(state),
         })
     };

@@ -20,6 +20,7 @@ use super::{
         AF_INET,
         AF_INET6, //
     },
+    icmp::TooBig,
     inet::check,
     skb::SkBuff,
     sock::RawSock,
@@ -108,6 +109,7 @@ fn set_up<R: Receiver>(net: *mut bindings::net, usk: *mut bindings::sock, tunnel
     let mut cfg = bindings::udp_tunnel_sock_cfg {
         sk_user_data: core::ptr::from_ref(tunnel).cast_mut().cast(),
         encap_type: ENCAP_TYPE,
+        encap_err_lookup: Some(err_lookup::<R>),
         ..Default::default()
     };
     // SAFETY: a valid UDP socket of ours; `cfg` is read only.
@@ -115,7 +117,8 @@ fn set_up<R: Receiver>(net: *mut bindings::net, usk: *mut bindings::sock, tunnel
     // SAFETY: as above.
     unsafe { bindings::udp_accept_batches(usk) };
     // Nothing in a message of ICMP proves that it is about a packet of this host, and a route that
-    // believes one would keep all packets back. QUIC finds out by itself what the path carries.
+    // believes one would keep all packets back. What it says goes to the connection alone, which
+    // can tell a forged one, and finds out by itself what the path carries.
     // SAFETY: as above.
     unsafe { bindings::udp_ignore_pmtu(usk) };
     // SAFETY: as above; read without a lock elsewhere.
@@ -141,6 +144,34 @@ unsafe extern "C" fn data_ready<R: Receiver>(usk: *mut bindings::sock) {
     }
     // SAFETY: taken above.
     unsafe { bindings::rcu_read_unlock() };
+}
+
+/// Shows a message of ICMP about a packet of the socket to its receiver. Other messages than those
+/// about packets too big are not for anybody: a connection does not end because of one.
+///
+/// # Safety
+///
+/// Only for `encap_err_lookup` of the UDP sockets that [`open`] makes.
+unsafe extern "C" fn err_lookup<R: Receiver>(
+    usk: *mut bindings::sock,
+    skb: *mut bindings::sk_buff,
+) -> i32 {
+    // SAFETY: a valid socket; the UDP layer is within an RCU read section.
+    let tunnel = unsafe { bindings::sk_user_data(usk) }.cast::<Tunnel<R>>();
+    let (Some(tunnel), Some(skb)) = (NonNull::new(tunnel), NonNull::new(skb)) else {
+        return 0;
+    };
+    // SAFETY: the buffer that the callback got.
+    let Some(message) = (unsafe { TooBig::read(skb) }) else {
+        return 0;
+    };
+    // SAFETY: set by `set_up`; freed a grace period after it is taken away.
+    let tunnel = unsafe { tunnel.as_ref() };
+    if tunnel.receiver.too_big(tunnel, &message) {
+        0
+    } else {
+        ENOENT.to_errno()
+    }
 }
 
 /// Takes the next datagram with a good checksum out of the queue.

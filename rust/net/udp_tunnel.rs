@@ -34,6 +34,7 @@ use kernel::{
 };
 
 use super::{
+    icmp::TooBig,
     netns::NetId,
     skb::SkBuff,
     sock::RawSock,
@@ -51,10 +52,13 @@ use crate::{
     }, //
 };
 
-/// What a tunnel does with datagrams. Softirq context.
+/// What a tunnel does with datagrams and messages about them. Softirq context.
 pub trait Receiver: Sized + Clone + Send + Sync + 'static {
     /// A datagram, or a batch of them, arrived. The data begins at the UDP payload.
     fn receive(&self, tunnel: &Tunnel<Self>, skb: SkBuff);
+    /// The network says that a packet was too big. Returns whether it was one that somebody here
+    /// may have sent; else the kernel counts the message as an error.
+    fn too_big(&self, tunnel: &Tunnel<Self>, message: &TooBig) -> bool;
 }
 
 /// What users of one tunnel have in common.

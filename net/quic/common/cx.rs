@@ -129,6 +129,10 @@ stats! {
     path_validated = "QuicPathValidated",
     /// Migrations of the peer.
     migration_in = "QuicMigrationIn",
+    /// ICMP messages about packets too big that a connection took for true.
+    icmp_too_big = "QuicIcmpTooBig",
+    /// Those that quote no packet of a connection: forged ones, or too short, or too late.
+    icmp_ignored = "QuicIcmpIgnored",
     /// Connections ended by the idle timeout.
     idle_timeout = "QuicIdleTimeout",
     /// Allocations that failed in the core.

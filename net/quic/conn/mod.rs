@@ -44,7 +44,7 @@ mod secrets;
 mod spaces;
 mod ticket;
 mod timers;
-mod too_big;
+pub mod too_big;
 mod transmit;
 mod undecrypted;
 mod user;

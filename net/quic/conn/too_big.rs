@@ -9,10 +9,15 @@
 
 #![forbid(unsafe_code)]
 
+use core::net::SocketAddr;
+
 use super::Connection;
-use crate::path::{
-    PathAddr,
-    Slot, //
+use crate::{
+    common::id::ConnectionId,
+    path::{
+        PathAddr,
+        Slot, //
+    },
 };
 
 /// A message about a packet of this host, its checksum and lengths found good by the caller.
@@ -30,6 +35,19 @@ pub struct PacketTooBig<'a> {
 }
 
 impl Connection {
+    /// What a message about a packet of the active path quotes: the peer's address and the id that
+    /// packets go to. By it the glue finds the connection that a message is for. `None` while no
+    /// message has any effect: before the size of datagrams is looked for, after the end, and on
+    /// packets without an id.
+    pub fn quotable(&self) -> Option<(SocketAddr, ConnectionId)> {
+        let path = self.paths.active();
+        if !self.state.is_open() || !path.mtu.is_on() {
+            return None;
+        }
+        let id = self.remote_ids.get(path.dcid)?;
+        (!id.as_slice().is_empty()).then_some((path.addr.remote, id))
+    }
+
     /// Takes an ICMP message. Returns whether it is about a packet that this connection may have
     /// sent on its active path; only then it has any effect.
     ///
@@ -79,7 +97,7 @@ impl Connection {
 
 /// The destination id of a packet of which only the beginning is there, with `len` bytes if its
 /// header is a short one.
-fn destination(packet: &[u8], len: usize) -> Option<&[u8]> {
+pub fn destination(packet: &[u8], len: usize) -> Option<&[u8]> {
     let (first, rest) = packet.split_first()?;
     if first & 0x80 == 0 {
         return rest.get(..len);

@@ -88,6 +88,11 @@ impl Mtu {
         self.restart();
     }
 
+    /// Whether the size is being looked for, or was.
+    pub fn is_on(&self) -> bool {
+        self.phase != Phase::Off
+    }
+
     /// The peer takes no datagrams larger than `limit`.
     pub fn limit(&mut self, limit: u16) {
         self.max = self.max.min(limit.max(BASE));

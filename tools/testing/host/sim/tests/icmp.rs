@@ -10,6 +10,7 @@ use quic_core::common::{
     Side, //
 };
 use quic_core::conn::{
+    too_big::destination,
     PacketTooBig,
     PathAddr, //
 };
@@ -116,6 +117,20 @@ fn a_message_counts_only_if_it_quotes_a_packet_of_the_connection() {
     }
     assert!(tell(&pair, &good));
     assert_eq!(mtu(&pair), 1200);
+}
+
+#[test]
+fn what_a_message_quotes_names_the_connection_while_it_can_have_an_effect() {
+    let (client, _) = forge::fresh_client(1);
+    assert_eq!(client.connection.quotable(), None);
+    let mut pair = busy(2_000_000);
+    pair.world.net.link(Way::Up).mtu = 1300;
+    pair.wait(Duration::from_millis(15));
+    let packet = pair.world.net.take_misfit(Way::Up).expect("a large packet");
+    let quotable = || pair.client.borrow().peer.connection.quotable();
+    let (remote, id) = quotable().expect("the size of datagrams is looked for");
+    assert_eq!(remote, packet.dst);
+    assert_eq!(destination(&packet.bytes, id.len()), Some(id.as_slice()));
 }
 
 #[test]
