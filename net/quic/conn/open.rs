@@ -123,7 +123,7 @@ impl Connection {
             let opened = one_rtt.open(packet, header, expected, cx.now, pto)?;
             generation = opened.generation;
             if opened.updated {
-                self.on_key_updated(cx);
+                self.on_key_updated(cx, opened.followed);
             }
             opened.opened
         } else {

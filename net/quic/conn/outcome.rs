@@ -109,9 +109,10 @@ impl Connection {
         }
     }
 
-    /// The peer's key update, or its answer to ours.
-    pub(super) fn on_key_updated(&mut self, cx: &mut Cx<'_>) {
-        cx.stats.key_update = cx.stats.key_update.wrapping_add(1);
+    /// The peer's key update, or its answer to ours, which was counted when it began.
+    pub(super) fn on_key_updated(&mut self, cx: &mut Cx<'_>, is_peers: bool) {
+        let new = u64::from(is_peers);
+        cx.stats.key_update = cx.stats.key_update.wrapping_add(new);
         let phase = u8::from(self.spaces.key_phase());
         self.events.push(super::event::Event::KeyUpdated { phase });
     }

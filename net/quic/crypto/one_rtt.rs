@@ -68,6 +68,8 @@ pub struct OpenedOneRtt {
     pub generation: u64,
     /// It brought a key update of the peer, or the answer to ours.
     pub updated: bool,
+    /// It was the peer's, and the keys for sending have followed.
+    pub followed: bool,
 }
 
 impl OneRtt {
@@ -192,13 +194,12 @@ impl OneRtt {
         let generation = rx.generation_of(choice);
         rx.note(choice, pn)?;
         let updated = choice == Choice::Next;
-        if updated {
-            self.follow(pn, now, pto)?;
-        }
+        let followed = updated && self.follow(pn, now, pto)?;
         Ok(OpenedOneRtt {
             opened,
             generation,
             updated,
+            followed,
         })
     }
 
@@ -271,9 +272,9 @@ impl OneRtt {
         }
     }
 
-    /// Takes over the peer's update, or its answer to ours.
+    /// Takes over the peer's update (then true), or its answer to ours.
     // RFC 9001 6.2 #1, RFC 9001 6.2 #2
-    fn follow(&mut self, pn: u64, now: Instant, pto: Duration) -> Result<(), TransportError> {
+    fn follow(&mut self, pn: u64, now: Instant, pto: Duration) -> Result<bool, TransportError> {
         let (Some(tx), Some(rx)) = (&mut self.tx, &mut self.rx) else {
             return Err(TransportError::key_update("update before the handshake"));
         };
@@ -284,10 +285,11 @@ impl OneRtt {
         }
         let internal = |_| TransportError::internal("key update failed");
         rx.update(pn, now, pto).map_err(internal)?;
-        if tx.generation < rx.generation {
+        let is_behind = tx.generation < rx.generation;
+        if is_behind {
             tx.update().map_err(internal)?;
         }
-        Ok(())
+        Ok(is_behind)
     }
 }
 

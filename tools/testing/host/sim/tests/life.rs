@@ -276,6 +276,8 @@ fn an_update_becomes_possible_where_only_acknowledgements_are_sent() {
             pair.wait(ms(1_000));
             for peer in [&pair.client.borrow().peer, &pair.server.borrow().peers[0]] {
                 assert_eq!(peer.connection.info().key_phase, round % 2 == 0, "{round}");
+                // Once for an update, whichever side began it.
+                assert_eq!(peer.stats.key_update, round + 1);
             }
         }
     });
