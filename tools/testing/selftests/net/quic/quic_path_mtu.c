@@ -105,7 +105,7 @@ static bool is(const struct quic_info *info, __u64 size)
 }
 
 /*
- * Nothing but the router's message can tell the client: no acknowledgement comes back, and the way
+ * Nothing but the router's message can tell the client: no ack comes back, and the way
  * takes so long that time-outs have not yet made it suspect a black hole.
  */
 QUIC_TEST_F(mtu, a_router_that_says_packet_too_big_is_heard_at_once)
