@@ -289,6 +289,8 @@ pub(super) unsafe fn init<P: Protocol>(sk: *mut bindings::sock) -> Result {
     unsafe { super::work::setup_sock::<P>(ext) };
     // SAFETY: the socket is ours alone.
     unsafe { (*sk).sk_destruct = Some(destruct_callback::<P>) };
+    // SAFETY: as above; `sock_init_data()` was called by the family, or for the child of a listener.
+    unsafe { super::wake::set_callbacks(sk) };
     // SAFETY: a valid socket; undone by the destructor.
     unsafe { bindings::count_sock(sk) };
     Ok(())

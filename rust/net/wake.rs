@@ -26,6 +26,38 @@ const SOCK_WAKE_SPACE: i32 = 2;
 const SI_POLL_IN: i32 = 0x2_0001;
 const SI_POLL_OUT: i32 = 0x2_0002;
 
+/// Sets the callbacks by which waiters are woken. Those of `sock_init_data()` go by the datagrams
+/// that wait in the device, which say nothing about the space for streams; for the same reason
+/// datagrams that have left wake nobody (`SOCK_USE_WRITE_QUEUE`, as for TCP).
+///
+/// # Safety
+///
+/// `sk` must be a new socket after `sock_init_data()`, not yet visible to anybody else.
+pub(super) unsafe fn set_callbacks(sk: *mut bindings::sock) {
+    // SAFETY: the socket is the caller's alone.
+    unsafe { (*sk).sk_data_ready = Some(data_ready) };
+    // SAFETY: as above.
+    unsafe { (*sk).sk_write_space = Some(write_space) };
+    // SAFETY: as above.
+    unsafe { bindings::sock_set_flag(sk, bindings::sock_flags_SOCK_USE_WRITE_QUEUE) };
+}
+
+/// # Safety
+///
+/// Only for `sk_data_ready`.
+unsafe extern "C" fn data_ready(sk: *mut bindings::sock) {
+    // SAFETY: a valid socket.
+    unsafe { bindings::sk_wake(sk, POLL_IN, SOCK_WAKE_WAITD, SI_POLL_IN) };
+}
+
+/// # Safety
+///
+/// Only for `sk_write_space`.
+unsafe extern "C" fn write_space(sk: *mut bindings::sock) {
+    // SAFETY: a valid socket.
+    unsafe { bindings::sk_wake(sk, POLL_OUT, SOCK_WAKE_SPACE, SI_POLL_OUT) };
+}
+
 impl<P: Protocol> Owned<'_, P> {
     /// Sleeps until `ready` returns something, `timeout` jiffies passed (`EAGAIN`), or a signal
     /// came (`EINTR` or `ERESTARTSYS`). The lock is given up while sleeping and held when `ready`
@@ -77,16 +109,24 @@ impl RawSock {
         unsafe { bindings::sock_sndtimeo(self.as_ptr(), nonblock) }
     }
 
-    /// Wakes those who wait to receive.
+    /// Wakes those who wait to receive, through the callback: users in the kernel have their own.
     pub fn wake_readers(&self) {
-        // SAFETY: a valid socket.
-        unsafe { bindings::sk_wake(self.as_ptr(), POLL_IN, SOCK_WAKE_WAITD, SI_POLL_IN) };
+        // SAFETY: a valid socket; the pointer may change at any time, and is never invalid.
+        let ready = unsafe { (&raw const (*self.as_ptr()).sk_data_ready).read_volatile() };
+        if let Some(ready) = ready {
+            // SAFETY: softirq, or the lock is owned, as whoever sets the callback expects.
+            unsafe { ready(self.as_ptr()) };
+        }
     }
 
-    /// Wakes those who wait to send.
+    /// Wakes those who wait to send, through the callback as well.
     pub fn wake_writers(&self) {
-        // SAFETY: a valid socket.
-        unsafe { bindings::sk_wake(self.as_ptr(), POLL_OUT, SOCK_WAKE_SPACE, SI_POLL_OUT) };
+        // SAFETY: a valid socket; the pointer may change at any time, and is never invalid.
+        let space = unsafe { (&raw const (*self.as_ptr()).sk_write_space).read_volatile() };
+        if let Some(space) = space {
+            // SAFETY: softirq, or the lock is owned, as whoever sets the callback expects.
+            unsafe { space(self.as_ptr()) };
+        }
     }
 
     /// Wakes everybody: the socket's state has changed.

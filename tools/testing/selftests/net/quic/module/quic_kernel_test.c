@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) "quic_kernel_test: " fmt
 
+#include <linux/completion.h>
 #include <linux/in.h>
 #include <linux/module.h>
 #include <linux/net.h>
@@ -241,6 +242,62 @@ static int transfer(struct socket *from, struct socket *to, int flags)
 	return ret;
 }
 
+static DECLARE_COMPLETION(readable);
+static DECLARE_COMPLETION(writable);
+static void (*default_data_ready)(struct sock *sk);
+static void (*default_write_space)(struct sock *sk);
+
+static void data_ready(struct sock *sk)
+{
+	default_data_ready(sk);
+	complete(&readable);
+}
+
+static void write_space(struct sock *sk)
+{
+	default_write_space(sk);
+	complete(&writable);
+}
+
+/* Fill the send buffer; the other end reads all of it. Callbacks tell both. */
+static int calls_back(struct socket *from, struct socket *to)
+{
+	struct msghdr in = { .msg_flags = MSG_DONTWAIT };
+	size_t sent = 0, received = 0;
+	u8 *buf = kzalloc(8192, GFP_KERNEL);
+	int ret = buf ? 0 : -ENOMEM;
+
+	default_data_ready = to->sk->sk_data_ready;
+	default_write_space = from->sk->sk_write_space;
+	WRITE_ONCE(to->sk->sk_data_ready, data_ready);
+	WRITE_ONCE(from->sk->sk_write_space, write_space);
+	while (ret >= 0) {
+		struct msghdr out = { .msg_flags = MSG_DONTWAIT };
+		struct kvec vec = { .iov_base = buf, .iov_len = 8192 };
+
+		reinit_completion(&writable);
+		ret = kernel_sendmsg(from, &out, &vec, 1, 8192);
+		sent += max(ret, 0);
+	}
+	if (ret == -EAGAIN)
+		ret = wait_for_completion_timeout(&readable, 30 * HZ) ? 0 : -ETIMEDOUT;
+	while (ret >= 0 && received < sent) {
+		struct kvec vec = { .iov_base = buf, .iov_len = 8192 };
+
+		reinit_completion(&readable);
+		ret = kernel_recvmsg(to, &in, &vec, 1, 8192, MSG_DONTWAIT);
+		received += max(ret, 0);
+		if (ret == -EAGAIN)
+			ret = wait_for_completion_timeout(&readable, 30 * HZ) ? 0 : -ETIMEDOUT;
+	}
+	if (ret >= 0)
+		ret = wait_for_completion_timeout(&writable, 30 * HZ) ? 0 : -ETIME;
+	WRITE_ONCE(to->sk->sk_data_ready, default_data_ready);
+	WRITE_ONCE(from->sk->sk_write_space, default_write_space);
+	kfree(buf);
+	return ret;
+}
+
 static int tells_its_state(struct socket *sock)
 {
 	struct quic_info info = { };
@@ -320,6 +377,7 @@ static int __init quic_kernel_test_init(void)
 	if (!ret) {
 		result(transfer(p.client, p.server, MSG_QUIC_STREAM_NEW), "data to the server");
 		result(transfer(p.server, p.client, 0), "data to the client, on the same stream");
+		result(calls_back(p.client, p.server), "callbacks tell of data and of space");
 		result(tells_its_state(p.client), "options are read into kernel memory");
 		result(refuses(p.client), "what is refused to programs is refused here");
 		result(tells_the_end(&p), "the peer's close is told with its code");
