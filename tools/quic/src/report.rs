@@ -40,7 +40,7 @@ pub struct ConnectionReport {
     pub handshake_ms: f64,
     /// The kernel's counters, where it has them.
     #[serde(flatten)]
-    pub counters: Option<Counters>,
+    pub counters: Option<Box<Counters>>,
 }
 
 /// The kernel's counters of a connection.
@@ -57,6 +57,12 @@ pub struct Counters {
     pub packets_lost: u64,
     pub packets_spuriously_lost: u64,
     pub frames_retransmitted: u64,
+    pub bytes_lost: u64,
+    /// Bytes per second.
+    pub delivery_rate: u64,
+    pub probe_timeouts: u64,
+    pub key_updates: u32,
+    pub ecn: bool,
 }
 
 impl ConnectionReport {
@@ -77,7 +83,7 @@ impl ConnectionReport {
                 .ok()
                 .flatten()
                 .as_ref()
-                .map(Counters::from),
+                .map(|stats| Box::new(Counters::from(stats))),
         }
     }
 
@@ -145,6 +151,11 @@ impl From<&Statistics> for Counters {
             packets_lost: stats.packets_lost,
             packets_spuriously_lost: stats.packets_spuriously_lost,
             frames_retransmitted: stats.frames_retransmitted,
+            bytes_lost: stats.bytes_lost,
+            delivery_rate: stats.delivery_rate,
+            probe_timeouts: stats.probe_timeouts,
+            key_updates: stats.key_updates,
+            ecn: stats.ecn_capable,
         }
     }
 }
@@ -263,7 +274,7 @@ mod tests {
                 early: false,
                 verified: false,
                 handshake_ms: 1.5,
-                counters,
+                counters: counters.map(Box::new),
             },
         }
     }
@@ -278,6 +289,8 @@ mod tests {
             "cipher",
             "packets_lost",
             "frames_retransmitted",
+            "delivery_rate",
+            "probe_timeouts",
         ] {
             assert!(value.get(name).is_some(), "{name} in {value}");
         }

@@ -18,7 +18,13 @@ use crate::{
 };
 
 /// Size of `struct quic_info` as far as this crate knows it.
-const INFO_LEN: usize = 128;
+const INFO_LEN: usize = 192;
+
+/// Bits of its field `flags`, `QUIC_INFO_…`.
+const CONFIRMED: u32 = 0x02;
+const VALIDATED: u32 = 0x04;
+const ECN: u32 = 0x08;
+const SLOW_START: u32 = 0x10;
 
 /// Counters and state of a connection. What the kernel does not tell is zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +66,32 @@ pub struct Statistics {
     pub frames_retransmitted: u64,
     /// Bytes of the packets declared lost.
     pub bytes_lost: u64,
+    /// Probe time-out without backoff, RFC 9002 6.2.
+    pub probe_timeout: Duration,
+    /// The handshake is confirmed, RFC 9001 4.1.2.
+    pub confirmed: bool,
+    /// The peer's address is validated, RFC 9000 8.
+    pub address_validated: bool,
+    /// The path carries ECN marks and they are used, RFC 9000 13.4.
+    pub ecn_capable: bool,
+    /// The congestion window is below the slow start threshold.
+    pub slow_start: bool,
+    /// Number of the path in use: 0 for the first one, larger after each move.
+    pub path: u32,
+    /// Key updates, whichever side began them.
+    pub key_updates: u32,
+    /// Bytes per second that pacing lets go.
+    pub pacing_rate: u64,
+    /// Bytes per second that the path delivers, 0 before the first sample.
+    pub delivery_rate: u64,
+    /// Packets acknowledged.
+    pub packets_acknowledged: u64,
+    /// Probe time-outs that passed, RFC 9002 6.2.1.
+    pub probe_timeouts: u64,
+    /// Bytes of stream data queued that were not sent yet.
+    pub bytes_unsent: u64,
+    /// Bytes of stream data that the peer still takes in all, RFC 9000 4.1.
+    pub send_credit: u64,
 }
 
 impl Statistics {
@@ -67,6 +99,7 @@ impl Statistics {
     fn decode(bytes: &[u8]) -> Statistics {
         let bytes = Reader(bytes);
         let micros = |offset| Duration::from_micros(bytes.u32(offset).into());
+        let flag = |bit| bytes.u32(132) & bit != 0;
         Statistics {
             key_phase: bytes.u32(8),
             mtu: bytes.u32(16),
@@ -86,6 +119,19 @@ impl Statistics {
             packets_spuriously_lost: bytes.u64(104),
             frames_retransmitted: bytes.u64(112),
             bytes_lost: bytes.u64(120),
+            probe_timeout: micros(128),
+            confirmed: flag(CONFIRMED),
+            address_validated: flag(VALIDATED),
+            ecn_capable: flag(ECN),
+            slow_start: flag(SLOW_START),
+            path: bytes.u32(136),
+            key_updates: bytes.u32(140),
+            pacing_rate: bytes.u64(144),
+            delivery_rate: bytes.u64(152),
+            packets_acknowledged: bytes.u64(160),
+            probe_timeouts: bytes.u64(168),
+            bytes_unsent: bytes.u64(176),
+            send_credit: bytes.u64(184),
         }
     }
 }
@@ -109,17 +155,24 @@ impl Connection {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_counter_is_read_from_its_own_place() {
-        // Every 32-bit word holds its own offset, every 64-bit word the lower one.
+    /// Every 32-bit word holds its own offset, every 64-bit word the lower one.
+    fn numbered() -> [u8; INFO_LEN] {
         let mut bytes = [0; INFO_LEN];
-        for (index, word) in bytes[..40].chunks_exact_mut(4).enumerate() {
+        for (index, word) in bytes.chunks_exact_mut(4).enumerate() {
             word.copy_from_slice(&(index as u32 * 4).to_ne_bytes());
         }
-        for (index, word) in bytes[40..].chunks_exact_mut(8).enumerate() {
-            word.copy_from_slice(&(index as u64 * 8 + 40).to_ne_bytes());
+        for wide in [40..128, 144..INFO_LEN] {
+            let first = wide.start as u64;
+            for (index, word) in bytes[wide].chunks_exact_mut(8).enumerate() {
+                word.copy_from_slice(&(index as u64 * 8 + first).to_ne_bytes());
+            }
         }
-        let got = Statistics::decode(&bytes);
+        bytes
+    }
+
+    #[test]
+    fn each_counter_is_read_from_its_own_place() {
+        let got = Statistics::decode(&numbered());
         assert_eq!((got.key_phase, got.mtu, got.streams_open), (8, 16, 20));
         assert_eq!(got.smoothed_rtt, Duration::from_micros(24));
         assert_eq!(got.latest_rtt, Duration::from_micros(36));
@@ -133,10 +186,37 @@ mod tests {
     }
 
     #[test]
+    fn the_fields_added_later_are_read_too() {
+        let mut bytes = numbered();
+        let got = Statistics::decode(&bytes);
+        assert_eq!(got.probe_timeout, Duration::from_micros(128));
+        assert_eq!((got.path, got.key_updates), (136, 140));
+        assert_eq!((got.pacing_rate, got.delivery_rate), (144, 152));
+        assert_eq!((got.packets_acknowledged, got.probe_timeouts), (160, 168));
+        assert_eq!((got.bytes_unsent, got.send_credit), (176, 184));
+        for bit in 0..6 {
+            bytes[132..136].copy_from_slice(&(1u32 << bit).to_ne_bytes());
+            let got = Statistics::decode(&bytes);
+            let flags = [
+                got.confirmed,
+                got.address_validated,
+                got.ecn_capable,
+                got.slow_start,
+            ];
+            let wanted: Vec<bool> = (1..5).map(|own| own == bit).collect();
+            assert_eq!(flags.as_slice(), wanted, "bit {bit}");
+        }
+    }
+
+    #[test]
     fn a_shorter_structure_leaves_the_rest_zero() {
         let got = Statistics::decode(&[0xff; 64]);
         assert_eq!(got.bytes_in_flight, u64::MAX);
         assert_eq!(got.slow_start_threshold, None);
         assert_eq!(got.bytes_sent, 0);
+        assert!(!got.confirmed);
+        // The structure as it was first.
+        let got = Statistics::decode(&[0xff; 128]);
+        assert_eq!((got.bytes_lost, got.send_credit), (u64::MAX, 0));
     }
 }
