@@ -7,6 +7,7 @@
 #include <linux/percpu.h>
 #include <linux/percpu_counter.h>
 #include <linux/proc_fs.h>
+#include <linux/security.h>
 #include <linux/siphash.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
@@ -633,6 +634,20 @@ void *quic_helper_net_generic(const struct net *net, unsigned int id)
 	return net_generic(net, id);
 }
 
+/*
+ * Flags that stand for nothing but themselves.  Others have a count elsewhere
+ * that goes down when the socket is destroyed (SOCK_TIMESTAMP), or go with a
+ * field that is not inherited (SOCK_TIMESTAMPING_ANY, SOCK_FILTER_LOCKED).
+ */
+#define INHERITED_FLAGS							\
+	(BIT(SOCK_URGINLINE) | BIT(SOCK_KEEPOPEN) | BIT(SOCK_LINGER) |	\
+	 BIT(SOCK_BROADCAST) | BIT(SOCK_DBG) | BIT(SOCK_RCVTSTAMP) |	\
+	 BIT(SOCK_RCVTSTAMPNS) | BIT(SOCK_TSTAMP_NEW) |			\
+	 BIT(SOCK_LOCALROUTE) | BIT(SOCK_RXQ_OVFL) |			\
+	 BIT(SOCK_WIFI_STATUS) | BIT(SOCK_NOFCS) |			\
+	 BIT(SOCK_SELECT_ERR_QUEUE) | BIT(SOCK_RCVMARK) |		\
+	 BIT(SOCK_RCVPRIORITY))
+
 /* What a socket made by accept() takes from its listener. */
 void quic_helper_sk_inherit(struct sock *sk, struct sock *parent)
 {
@@ -646,8 +661,7 @@ void quic_helper_sk_inherit(struct sock *sk, struct sock *parent)
 	sk->sk_reuseport = parent->sk_reuseport;
 	sk->sk_ipv6only = parent->sk_ipv6only;
 	sk->sk_bound_dev_if = parent->sk_bound_dev_if;
-	sk->sk_flags = parent->sk_flags;
-	sock_reset_flag(sk, SOCK_DEAD);
+	sk->sk_flags |= parent->sk_flags & INHERITED_FLAGS;
 	sk->sk_userlocks = parent->sk_userlocks;
 	sk->sk_sndbuf = READ_ONCE(parent->sk_sndbuf);
 	sk->sk_rcvbuf = READ_ONCE(parent->sk_rcvbuf);
@@ -658,6 +672,7 @@ void quic_helper_sk_inherit(struct sock *sk, struct sock *parent)
 	sk->sk_priority = READ_ONCE(parent->sk_priority);
 	sk->sk_max_pacing_rate = READ_ONCE(parent->sk_max_pacing_rate);
 	sk->sk_uid = parent->sk_uid;
+	security_sk_clone(parent, sk);
 
 	inet->inet_flags = from->inet_flags;
 	inet->tos = READ_ONCE(from->tos);

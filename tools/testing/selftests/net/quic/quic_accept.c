@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What accepted sockets take from their listener, and what they leave alone.
+ */
+#include <stdio.h>
+#include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
+
+#include "kselftest_harness.h"
+#include "quic_ksft.h"
+
+#ifndef SO_TIMESTAMPING
+#define SO_TIMESTAMPING	37
+#endif
+
+FIXTURE(accepted) {
+	struct qk_opts opts;
+	int listener;
+	int udp;
+};
+
+FIXTURE_VARIANT(accepted) {
+	enum qk_family family;
+};
+
+FIXTURE_VARIANT_ADD(accepted, v4) { QK_V4 };
+FIXTURE_VARIANT_ADD(accepted, v6) { QK_V6 };
+
+FIXTURE_SETUP(accepted)
+{
+	int ret = qk_setup();
+
+	self->listener = -1;
+	self->udp = -1;
+	if (ret)
+		SKIP(return, "no QUIC sockets here: %s", strerror(-ret));
+	self->opts.family = variant->family;
+}
+
+FIXTURE_TEARDOWN(accepted)
+{
+	qk_close(&self->listener);
+	qk_close(&self->udp);
+}
+
+static int set_int(int fd, int level, int opt, int val)
+{
+	return setsockopt(fd, level, opt, &val, sizeof(val)) ? -errno : 0;
+}
+
+static int get_int(int fd, int level, int opt)
+{
+	int val = -1;
+	socklen_t len = sizeof(val);
+
+	return getsockopt(fd, level, opt, &val, &len) ? -errno : val;
+}
+
+/* A client that asks, and the accepted socket. */
+static int accept_one(int listener, const struct qk_opts *opts, int *client)
+{
+	__u8 hello[1024];
+	size_t len;
+	ssize_t ret;
+
+	*client = qk_connect(opts, qk_port(listener));
+	if (*client < 0)
+		return *client;
+	len = qk_client_hello(*client, NULL, hello, sizeof(hello));
+	ret = qk_hs_send(*client, QUIC_CRYPTO_INITIAL, hello, len, 0);
+	if (ret != (ssize_t)len)
+		return ret < 0 ? ret : -EMSGSIZE;
+	return qk_accept(listener);
+}
+
+static int accept_and_close(int listener, const struct qk_opts *opts, int times)
+{
+	int i, client, server = 0;
+
+	for (i = 0; i < times && server >= 0; i++) {
+		server = accept_one(listener, opts, &client);
+		qk_close(&client);
+		if (server >= 0)
+			close(server);
+	}
+	return server < 0 ? server : 0;
+}
+
+/* Until @sockets are left of those that linger after close. */
+static bool sockets_go(enum qk_family family, long sockets)
+{
+	const char *name = family == QK_V4 ? "QUIC" : "QUICv6";
+	__s64 start = qk_now_ms();
+
+	while (qk_protocol(name, 2) > sockets && qk_now_ms() - start < qk_wait_ms())
+		poll(NULL, 0, 5);
+	return qk_protocol(name, 2) <= sockets;
+}
+
+/* Whether a datagram that a UDP socket sends to itself bears its time of arrival. */
+static int is_stamped(int udp)
+{
+	char space[256], buf[8];
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = space, .msg_controllen = sizeof(space) };
+	struct cmsghdr *cmsg;
+
+	if (send(udp, "tick", 4, 0) != 4 || recvmsg(udp, &msg, 0) != 4)
+		return -errno;
+	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, cmsg)) {
+		if (cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SO_TIMESTAMPING)
+			return 1;
+	}
+	return 0;
+}
+
+/* Switching the clock on and off is deferred to a work item: wait for either state. */
+static bool stamps(int udp, bool wanted)
+{
+	__s64 start = qk_now_ms();
+	int ret;
+
+	do {
+		ret = is_stamped(udp);
+	} while (ret == !wanted && qk_now_ms() - start < qk_wait_ms());
+	return ret == wanted;
+}
+
+static int stamped_udp(enum qk_family family)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = qk_loopback(&ss, family, 4433);
+	int fd = socket(ss.ss_family, SOCK_DGRAM, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&ss, len) ||
+	    connect(fd, (struct sockaddr *)&ss, len))
+		return -errno;
+	return set_int(fd, SOL_SOCKET, SO_TIMESTAMPING,
+		       SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE) ?: fd;
+}
+
+/* More than there may be other users of timestamps in this machine. */
+#define STAMPED		30
+
+QUIC_TEST_F(accepted, sockets_leave_the_timestamps_of_others_alone)
+{
+	int i;
+
+	self->udp = stamped_udp(variant->family);
+	ASSERT_LE(0, self->udp);
+	ASSERT_TRUE(stamps(self->udp, true));
+	self->listener = qk_listen(&self->opts);
+	ASSERT_LE(0, self->listener);
+	ASSERT_EQ(0, set_int(self->listener, SOL_SOCKET, SO_TIMESTAMP, 1));
+	ASSERT_EQ(0, set_int(self->listener, SOL_SOCKET, SO_TIMESTAMPING,
+			     SOF_TIMESTAMPING_RX_SOFTWARE));
+	ASSERT_EQ(0, accept_and_close(self->listener, &self->opts, STAMPED));
+	ASSERT_TRUE(sockets_go(variant->family, 1));
+	qk_close(&self->listener);
+	ASSERT_TRUE(sockets_go(variant->family, 0));
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(1, is_stamped(self->udp)) {
+			TH_LOG("datagram %d", i);
+		}
+	}
+}
+
+QUIC_TEST_F(accepted, sockets_inherit_flags_of_the_listener)
+{
+	static const struct {
+		int opt;
+		int val;
+	} flags[] = {
+		{ SO_KEEPALIVE, 1 }, { SO_BROADCAST, 1 }, { SO_DONTROUTE, 1 },
+		{ SO_RXQ_OVFL, 1 }, { SO_OOBINLINE, 1 }, { SO_TIMESTAMP, 1 },
+	};
+	int client, server;
+	size_t i;
+
+	self->listener = qk_listen(&self->opts);
+	ASSERT_LE(0, self->listener);
+	for (i = 0; i < ARRAY_SIZE(flags); i++)
+		ASSERT_EQ(0, set_int(self->listener, SOL_SOCKET, flags[i].opt, flags[i].val));
+	server = accept_one(self->listener, &self->opts, &client);
+	ASSERT_LE(0, server);
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		EXPECT_EQ(flags[i].val, get_int(server, SOL_SOCKET, flags[i].opt)) {
+			TH_LOG("option %d", flags[i].opt);
+		}
+	}
+	qk_close(&server);
+	qk_close(&client);
+}
+
+TEST_HARNESS_MAIN
