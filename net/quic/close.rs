@@ -103,4 +103,5 @@ pub(crate) fn tear_down(sk: &mut Owned<'_, Quic>) {
     if let Some(tunnel) = sk.tunnel.take() {
         tunnel.release();
     }
+    sock.raw().free_policies();
 }

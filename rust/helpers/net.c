@@ -31,6 +31,7 @@
 #include <net/sock.h>
 #include <net/udp.h>
 #include <net/udp_tunnel.h>
+#include <net/xfrm.h>
 
 /* References and the lock. */
 
@@ -216,6 +217,12 @@ int quic_helper_sk_ttl(const struct sock *sk, bool v6)
 void quic_helper_sock_orphan(struct sock *sk)
 {
 	sock_orphan(sk);
+}
+
+/* IP_XFRM_POLICY and IPV6_XFRM_POLICY.  No softirq may find the socket any more. */
+void quic_helper_xfrm_sk_free_policy(struct sock *sk)
+{
+	xfrm_sk_free_policy(sk);
 }
 
 /* Memory accounting. */

@@ -135,6 +135,13 @@ impl RawSock {
         unsafe { bindings::sock_flag(self.as_ptr(), bindings::sock_flags_SOCK_DEAD) }
     }
 
+    /// Gives up the IPsec policies of the socket (`IP_XFRM_POLICY`). In process context, once no
+    /// softirq finds the socket any more: one that looks for a route waits for the policy to be gone.
+    pub fn free_policies(&self) {
+        // SAFETY: a valid socket.
+        unsafe { bindings::xfrm_sk_free_policy(self.as_ptr()) };
+    }
+
     /// Tells the C side the local address. Under the lock.
     pub fn set_local(&self, addr: &SocketAddr) {
         let port = addr.port().to_be();

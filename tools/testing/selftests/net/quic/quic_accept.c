@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What accepted sockets take from their listener, and what they leave alone.
+ * What accepted and closed sockets take and have to give back: the count of
+ * users of receive timestamps, IPsec policies.
  */
 #include <stdio.h>
 #include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
+#include <linux/netlink.h>
+#include <linux/xfrm.h>
 
 #include "kselftest_harness.h"
 #include "quic_ksft.h"
@@ -191,6 +194,80 @@ QUIC_TEST_F(accepted, sockets_inherit_flags_of_the_listener)
 	}
 	qk_close(&server);
 	qk_close(&client);
+}
+
+/* Policies that sockets of this namespace own, as IPsec's netlink tells. */
+static int socket_policies(void)
+{
+	struct {
+		struct nlmsghdr hdr;
+		__u32 flags;
+	} ask = { .hdr = { .nlmsg_len = sizeof(ask), .nlmsg_type = XFRM_MSG_GETSPDINFO,
+			   .nlmsg_flags = NLM_F_REQUEST } };
+	struct {
+		struct nlmsghdr hdr;
+		__u32 flags;
+		struct nlattr attr;
+		struct xfrmu_spdinfo info;
+		char rest[256];
+	} got = { };
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_XFRM);
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	len = send(fd, &ask, sizeof(ask), 0) < 0 ? -errno : recv(fd, &got, sizeof(got), 0);
+	close(fd);
+	if (len < (ssize_t)offsetof(typeof(got), rest) ||
+	    got.hdr.nlmsg_type != XFRM_MSG_NEWSPDINFO || got.attr.nla_type != XFRMA_SPD_INFO)
+		return -EBADMSG;
+	return got.info.inscnt + got.info.outscnt + got.info.fwdscnt;
+}
+
+static int set_policy(int fd, enum qk_family family, __u8 dir)
+{
+	struct xfrm_userpolicy_info policy = { .dir = dir, .action = XFRM_POLICY_ALLOW };
+
+	policy.lft.soft_byte_limit = XFRM_INF;
+	policy.lft.hard_byte_limit = XFRM_INF;
+	policy.lft.soft_packet_limit = XFRM_INF;
+	policy.lft.hard_packet_limit = XFRM_INF;
+	policy.sel.family = family == QK_V4 ? AF_INET : AF_INET6;
+	if (family == QK_V4)
+		return setsockopt(fd, IPPROTO_IP, IP_XFRM_POLICY, &policy, sizeof(policy)) ?
+		       -errno : 0;
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_XFRM_POLICY, &policy, sizeof(policy)) ?
+	       -errno : 0;
+}
+
+QUIC_TEST_F(accepted, policies_of_a_socket_go_with_it)
+{
+	int client = -1, server, idle;
+
+	if (socket_policies() < 0)
+		SKIP(return, "no IPsec here: %s", strerror(-socket_policies()));
+	ASSERT_EQ(0, socket_policies());
+	self->listener = qk_listen(&self->opts);
+	idle = qk_socket(variant->family, SOCK_STREAM);
+	server = accept_one(self->listener, &self->opts, &client);
+	ASSERT_LE(0, idle);
+	ASSERT_LE(0, server);
+	ASSERT_EQ(0, set_policy(idle, variant->family, XFRM_POLICY_OUT));
+	ASSERT_EQ(0, set_policy(self->listener, variant->family, XFRM_POLICY_IN));
+	ASSERT_EQ(0, set_policy(server, variant->family, XFRM_POLICY_OUT));
+	ASSERT_EQ(0, set_policy(client, variant->family, XFRM_POLICY_OUT));
+	EXPECT_EQ(4, socket_policies());
+	qk_close(&idle);
+	EXPECT_EQ(3, socket_policies());
+	/* A listener that stops may listen again, and keeps what it was given. */
+	ASSERT_EQ(0, shutdown(self->listener, SHUT_RDWR));
+	EXPECT_EQ(3, socket_policies());
+	qk_close(&self->listener);
+	EXPECT_EQ(2, socket_policies());
+	qk_close(&server);
+	qk_close(&client);
+	EXPECT_TRUE(sockets_go(variant->family, 0));
+	EXPECT_EQ(0, socket_policies());
 }
 
 TEST_HARNESS_MAIN
