@@ -225,6 +225,11 @@ void quic_helper_xfrm_sk_free_policy(struct sock *sk)
 	xfrm_sk_free_policy(sk);
 }
 
+void quic_helper_sock_graft(struct sock *sk, struct socket *parent)
+{
+	sock_graft(sk, parent);
+}
+
 /* Memory accounting. */
 
 /* The defaults of the protocol's sysctls, for a socket that a program makes. */

@@ -22,7 +22,10 @@ use kernel::{
 
 use super::{
     addr::RawAddr,
-    calls::recvmsg_sock,
+    calls::{
+        accept_sock,
+        recvmsg_sock, //
+    },
     sock::{
         Protocol,
         Sock, //
@@ -46,7 +49,7 @@ pub(super) fn table<P: Protocol>(module: &'static ThisModule, family: u32) -> bi
     ops.bind = Some(bind::<P>);
     ops.connect = Some(connect::<P>);
     ops.socketpair = Some(bindings::sock_no_socketpair);
-    ops.accept = Some(accept);
+    ops.accept = Some(accept::<P>);
     ops.getname = Some(getname::<P>);
     ops.poll = Some(poll::<P>);
     ops.ioctl = Some(if v6 {
@@ -126,18 +129,33 @@ unsafe extern "C" fn connect<P: Protocol>(
     })
 }
 
-/// `proto_ops.accept`.
+/// `proto_ops.accept`: `inet_accept` without what it does for sockets that were made in a softirq.
+/// Ours come from `sk_alloc` in the context of this call: their memory control group is known and
+/// charged already, and `inet_accept` would take its reference and charge it a second time.
 ///
 /// # Safety
 ///
 /// - Called by the socket layer with a socket of this protocol and its own arguments.
-unsafe extern "C" fn accept(
+unsafe extern "C" fn accept<P: Protocol>(
     sock: *mut bindings::socket,
     new: *mut bindings::socket,
     arg: *mut kernel::bindings::proto_accept_arg,
 ) -> i32 {
-    // SAFETY: arguments of the socket layer passed on.
-    unsafe { bindings::inet_accept(sock, new, arg.cast()) }
+    let arg = arg.cast();
+    // SAFETY: the socket layer calls with a socket of this protocol; arguments passed on.
+    let child = unsafe { accept_sock::<P>((*sock).sk.cast(), arg) };
+    if child.is_null() {
+        // SAFETY: an argument of the socket layer.
+        return unsafe { (*arg).err };
+    }
+    // SAFETY: the new socket, whose reference passes to `new` below.
+    let locked = unsafe { Sock::<P>::from_ptr(child) }.lock();
+    // SAFETY: two valid sockets that belong to nobody else yet; the lock is held.
+    unsafe { bindings::sock_graft(child, new) };
+    // SAFETY: a valid socket. CAST: a small constant.
+    unsafe { (*new).state = bindings::socket_state_SS_CONNECTED };
+    drop(locked);
+    0
 }
 
 /// `proto_ops.getname`.

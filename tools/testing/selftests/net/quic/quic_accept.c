@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What accepted and closed sockets take and have to give back: the count of
- * users of receive timestamps, IPsec policies.
+ * users of receive timestamps, the memory of a control group, IPsec policies.
  */
+#include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
 #include <linux/netlink.h>
 #include <linux/xfrm.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "kselftest_harness.h"
 #include "quic_ksft.h"
@@ -268,6 +273,87 @@ QUIC_TEST_F(accepted, policies_of_a_socket_go_with_it)
 	qk_close(&client);
 	EXPECT_TRUE(sockets_go(variant->family, 0));
 	EXPECT_EQ(0, socket_policies());
+}
+
+#define GROUP	"/tmp/quic_accept"
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+static long read_key(const char *path, const char *wanted)
+{
+	long value, found = -ENOENT;
+	char line[128], key[64];
+	FILE *f = fopen(path, "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%63s %ld", key, &value) == 2 && !strcmp(key, wanted))
+			found = value;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* Moves this process to a control group of its own, whose memory is counted. */
+static int enter_group(void)
+{
+	int ret;
+
+	mkdir(GROUP, 0700);
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", GROUP, "cgroup2", 0, NULL))
+		return -errno;
+	ret = write_file(GROUP "/cgroup.subtree_control", "+memory");
+	if (!ret && mkdir(GROUP "/quic_accept", 0700) && errno != EEXIST)
+		ret = -errno;
+	return ret ? ret : write_file(GROUP "/quic_accept/cgroup.procs", "0");
+}
+
+static void leave_group(void)
+{
+	write_file(GROUP "/cgroup.procs", "0");
+	rmdir(GROUP "/quic_accept");
+	umount(GROUP);
+	rmdir(GROUP);
+}
+
+/*
+ * A charge of a page each that nobody gives back is more than the kernel may
+ * keep from the sight of memory.stat, 64 pages a processor.
+ */
+#define CHARGED	(200 + 100 * sysconf(_SC_NPROCESSORS_ONLN))
+#define UNSEEN	(64 * sysconf(_SC_NPROCESSORS_ONLN))
+
+QUIC_TEST_F(accepted, sockets_give_their_memory_back_to_the_control_group)
+{
+	long pages, page = sysconf(_SC_PAGESIZE);
+	int ret = enter_group();
+	__s64 start;
+
+	if (ret)
+		SKIP(return, "no control group with memory here: %s", strerror(-ret));
+	self->listener = qk_listen(&self->opts);
+	ASSERT_LE(0, self->listener);
+	EXPECT_EQ(0, accept_and_close(self->listener, &self->opts, CHARGED));
+	qk_close(&self->listener);
+	EXPECT_TRUE(sockets_go(variant->family, 0));
+	start = qk_now_ms();
+	do {
+		pages = read_key(GROUP "/quic_accept/memory.stat", "sock") / page;
+	} while (pages > UNSEEN && qk_now_ms() - start < qk_wait_ms() && !poll(NULL, 0, 5));
+	EXPECT_LE(0, pages);
+	EXPECT_LE(pages, UNSEEN);
+	leave_group();
 }
 
 TEST_HARNESS_MAIN
