@@ -4,7 +4,8 @@
 //!
 //! A connection that was open lives on without a descriptor for its closing period (RFC 9000 10.2),
 //! kept by its timer and by the lookup tables, so that a lost CONNECTION_CLOSE is repeated. Then a
-//! work item takes it apart in process context.
+//! work item takes it apart in process context. A socket of the kernel's own, which does not keep its
+//! network namespace, is taken apart at once.
 
 #![forbid(unsafe_code)]
 
@@ -35,8 +36,10 @@ pub(crate) fn close(sk: &mut Owned<'_, Quic>) {
         listen::stop(sk);
     }
     end(sk, false);
-    let lingers = matches!(&sk.role, Role::Connection(at) if at.core.state() != ConnState::Closed);
-    if !lingers {
+    let is_over = !matches!(&sk.role, Role::Connection(at) if at.core.state() != ConnState::Closed);
+    // Without its namespace a connection has no closing period: CONNECTION_CLOSE was sent once, and
+    // the peer's idle time-out has to do if it was lost.
+    if is_over || !sk.sk().raw().keeps_net() {
         tear_down(sk);
     }
 }

@@ -219,6 +219,12 @@ void quic_helper_sock_orphan(struct sock *sk)
 	sock_orphan(sk);
 }
 
+/* The first namespace never goes. */
+bool quic_helper_sk_keeps_net(const struct sock *sk)
+{
+	return sk->sk_net_refcnt || net_eq(sock_net(sk), &init_net);
+}
+
 /* IP_XFRM_POLICY and IPV6_XFRM_POLICY.  No softirq may find the socket any more. */
 void quic_helper_xfrm_sk_free_policy(struct sock *sk)
 {

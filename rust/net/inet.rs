@@ -42,6 +42,13 @@ impl RawSock {
         unsafe { Net::from_ptr(bindings::sock_net(self.as_ptr())) }
     }
 
+    /// Whether the network namespace works as long as the socket lives. Sockets of the kernel's own do
+    /// not see to that; they must do nothing more once they are closed.
+    pub fn keeps_net(&self) -> bool {
+        // SAFETY: a valid socket.
+        unsafe { bindings::sk_keeps_net(self.as_ptr()) }
+    }
+
     /// Whether the socket is of `AF_INET6`.
     pub fn is_v6(&self) -> bool {
         // SAFETY: a valid socket. CAST: a small constant.

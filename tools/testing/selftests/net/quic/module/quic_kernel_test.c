@@ -2,15 +2,17 @@
 /*
  * QUIC sockets used by a module: both ends of a connection over the loopback
  * device, with a handshake without TLS and fixed secrets.  Loading the module
- * runs the tests, which print TAP to the log; it fails to load (EIO) if one
- * of them failed.
+ * runs the tests in the network namespace of the loader.  They print TAP to
+ * the log; the module fails to load (EIO) if one of them failed.
  */
 #define pr_fmt(fmt) "quic_kernel_test: " fmt
 
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/in.h>
 #include <linux/module.h>
 #include <linux/net.h>
+#include <linux/nsproxy.h>
 #include <linux/quic.h>
 #include <linux/slab.h>
 #include <linux/socket.h>
@@ -27,6 +29,7 @@ struct pair {
 	struct socket *server;
 };
 
+static struct net *net;
 static int number, failures;
 
 static void result(int err, const char *what)
@@ -141,7 +144,7 @@ static int connect_pair(struct pair *p)
 				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int ret;
 
-	ret = sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_QUIC, &p->listener);
+	ret = sock_create_kern(net, AF_INET, SOCK_STREAM, IPPROTO_QUIC, &p->listener);
 	if (!ret)
 		ret = kernel_bind(p->listener, (struct sockaddr_unsized *)&addr, sizeof(addr));
 	if (!ret)
@@ -150,7 +153,7 @@ static int connect_pair(struct pair *p)
 		ret = kernel_getsockname(p->listener, (struct sockaddr *)&addr);
 	if (ret < 0)
 		return ret;
-	ret = sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_QUIC, &p->client);
+	ret = sock_create_kern(net, AF_INET, SOCK_STREAM, IPPROTO_QUIC, &p->client);
 	if (!ret)
 		ret = kernel_connect(p->client, (struct sockaddr_unsized *)&addr, sizeof(addr), 0);
 	return ret;
@@ -329,7 +332,7 @@ static int refuses(struct socket *sock)
 		return -EBADMSG;
 	if (get(sock, QUIC_SOCKOPT_CONFIG, &config, &len) != -EINVAL)
 		return -EBADMSG;
-	ret = sock_create_kern(&init_net, AF_INET, SOCK_DGRAM, IPPROTO_UDP, &udp);
+	ret = sock_create_kern(net, AF_INET, SOCK_DGRAM, IPPROTO_UDP, &udp);
 	if (ret)
 		return ret;
 	len = sizeof(config);
@@ -366,11 +369,47 @@ static int tells_the_end(struct pair *p)
 	return code == 42 ? 0 : -EBADMSG;
 }
 
+/*
+ * The namespace may go as soon as the socket is released: nothing may run after
+ * that.  With so long a round trip the closing period would be 45 s.
+ */
+static int ends_at_once(void)
+{
+	static const char hello[] = "\1\0\0\1h";
+	struct quic_config config = { .initial_smoothed_rtt = 5 * USEC_PER_SEC };
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(4433),
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	unsigned long end = jiffies + 20 * HZ;
+	struct socket *sock;
+	struct sock *sk;
+	int ret;
+
+	ret = sock_create_kern(net, AF_INET, SOCK_STREAM, IPPROTO_QUIC, &sock);
+	if (ret)
+		return ret;
+	ret = set(sock, QUIC_SOCKOPT_CONFIG, &config, sizeof(config));
+	if (!ret)
+		ret = kernel_connect(sock, (struct sockaddr_unsized *)&addr, sizeof(addr), 0);
+	if (!ret)
+		ret = send_level(sock, QUIC_CRYPTO_INITIAL, hello, 5, 0);
+	sk = sock->sk;
+	sock_hold(sk);
+	sock_release(sock);
+	/* Who looked it up before has it for a moment. */
+	while (!ret && refcount_read(&sk->sk_refcnt) > 1 && time_before(jiffies, end))
+		usleep_range(1000, 2000);
+	if (!ret && refcount_read(&sk->sk_refcnt) > 1)
+		ret = -ETIMEDOUT;
+	sock_put(sk);
+	return ret;
+}
+
 static int __init quic_kernel_test_init(void)
 {
 	struct pair p = { };
 	int ret;
 
+	net = current->nsproxy->net_ns;
 	result(connect_pair(&p), "a module binds, listens and connects");
 	ret = p.client ? handshake(&p) : -ENOTCONN;
 	result(ret, "a handshake with fixed secrets");
@@ -383,6 +422,8 @@ static int __init quic_kernel_test_init(void)
 		result(tells_the_end(&p), "the peer's close is told with its code");
 	}
 	release_pair(&p);
+	if (!net_eq(net, &init_net))
+		result(ends_at_once(), "nothing is left of a closed socket that does not keep its namespace");
 	pr_info("1..%d\n", number);
 	return failures ? -EIO : 0;
 }
