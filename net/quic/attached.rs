@@ -89,6 +89,8 @@ pub(crate) struct Attached {
     pub(crate) event: Option<Pending>,
     /// Packets were handed to the core since the last drive.
     pub(crate) dirty: bool,
+    /// Size of a datagram that found no room, 0 once it would: until then there is no POLLOUT.
+    pub(crate) refused: usize,
     /// `SO_MAX_PACING_RATE` as the connection knows it.
     pacing_limit: Option<u64>,
 }
@@ -119,6 +121,7 @@ impl Attached {
             original: None,
             event: None,
             dirty: false,
+            refused: 0,
             pacing_limit: None,
         }
     }

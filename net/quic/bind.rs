@@ -18,7 +18,10 @@ use crate::{
             NameBuf,
             RawAddr, //
         },
-        sock::Owned, //
+        sock::{
+            Owned,
+            RawSock, //
+        }, //
     },
     socket::{
         Quic,
@@ -41,13 +44,7 @@ pub(crate) fn bind(sk: &mut Owned<'_, Quic>, addr: RawAddr<'_>) -> Result {
 /// bound. Its address becomes what was asked for, with the port that it got.
 pub(crate) fn bind_to(sk: &mut Owned<'_, Quic>, addr: SocketAddr) -> Result {
     let raw = sk.sk().raw();
-    let scope = match addr {
-        SocketAddr::V4(_) => 0,
-        SocketAddr::V6(a) => a.scope_id(),
-    };
-    if !is_local(raw, &addr.ip(), scope) {
-        return Err(EADDRNOTAVAIL);
-    }
+    check_local(raw, &addr)?;
     let globals = sk.sk().shared().globals.clone();
     let receiver = Demux::new(globals.clone(), sk.sk().shared().counters.clone());
     let tunnel = globals.tunnels.bind(raw, addr, receiver)?;
@@ -57,6 +54,21 @@ pub(crate) fn bind_to(sk: &mut Owned<'_, Quic>, addr: SocketAddr) -> Result {
     sk.local = Some(local);
     sk.tunnel = Some(tunnel);
     Ok(())
+}
+
+/// Whether a socket may have `addr` as its own: `EADDRNOTAVAIL` unless it is one of this host, or
+/// the socket may use others (`IP_FREEBIND`, `IP_TRANSPARENT`, `net.ipv4.ip_nonlocal_bind` and
+/// their IPv6 counterparts).
+pub(crate) fn check_local(raw: &RawSock, addr: &SocketAddr) -> Result {
+    let scope = match addr {
+        SocketAddr::V4(_) => 0,
+        SocketAddr::V6(a) => a.scope_id(),
+    };
+    if is_local(raw, &addr.ip(), scope) {
+        Ok(())
+    } else {
+        Err(EADDRNOTAVAIL)
+    }
 }
 
 /// Gives the address up again, after a call that bound the socket by itself failed.

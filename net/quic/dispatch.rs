@@ -11,6 +11,7 @@
 
 use kernel::{
     prelude::*,
+    static_lock_class,
     sync::atomic::{
         Atomic,
         Relaxed, //
@@ -21,6 +22,7 @@ use crate::{
     attached::now,
     buf::Datagram,
     common::{
+        deque::Deque,
         id::ConnectionId,
         time::{
             Duration,
@@ -35,17 +37,21 @@ use crate::{
     },
     connid::LOCAL_LEN,
     demux::Demux,
-    linux::net::{
-        hash::Table,
-        skb::{
-            SkBuff,
-            UdpMeta, //
+    linux::{
+        net::{
+            hash::Table,
+            skb::{
+                SkBuff,
+                UdpMeta, //
+            },
+            sock::SockRef,
+            udp_tunnel::Tunnel, //
         },
-        sock::SockRef,
-        udp_tunnel::Tunnel, //
+        sync::SpinLockBh, //
     },
     lookup::{
         InitialKey,
+        PortKey,
         Tables, //
     },
     mem::{
@@ -56,18 +62,33 @@ use crate::{
     socket::Quic, //
 };
 
-/// ClientHellos that may be incomplete at a time, for the whole host.
-const MAX_PENDING: u32 = 4096;
+/// Memory of all incomplete ClientHellos together, bytes, for the whole host. Nobody can be charged
+/// for them: whose they are is what they are kept for.
+const MAX_TOTAL: usize = 4 << 20;
+/// Entries of [`Hellos::order`], for the whole host.
+const MAX_PENDING: usize = 4096;
 /// Packets that one of them may have.
 const MAX_PACKETS: usize = 8;
-/// How long an incomplete one is kept once another wants its place.
+/// Memory that one of them may have, bytes: as much as a request.
+const MAX_BYTES: usize = 64 << 10;
+/// How long an incomplete one waits for its next packet.
 const LIFETIME: Duration = Duration::from_secs(5);
 
 /// A ClientHello of which packets are missing.
 struct Pending {
     collector: Box<HelloCollector>,
     packets: Vec<SkBuff>,
-    began: Instant,
+    /// Memory of all this, bytes.
+    bytes: usize,
+    /// The entry of [`Hellos::order`] that stands for it.
+    ticket: u64,
+}
+
+/// One that was kept. It may be gone by now, or have got another ticket with a further packet.
+struct Kept {
+    key: InitialKey,
+    ticket: u64,
+    at: Instant,
 }
 
 /// The incomplete ClientHellos.
@@ -75,7 +96,12 @@ struct Pending {
 pub(crate) struct Hellos {
     #[pin]
     table: Table<InitialKey, Pending>,
-    count: Atomic<u32>,
+    /// In the order in which they were kept, oldest first. Never locked together with the table.
+    #[pin]
+    order: SpinLockBh<Deque<Kept>>,
+    /// Memory of what is in the table.
+    bytes: Atomic<usize>,
+    tickets: Atomic<u64>,
 }
 
 /// What is to become of a packet.
@@ -117,7 +143,9 @@ impl Hellos {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             table <- Table::new(),
-            count: Atomic::new(0),
+            order <- SpinLockBh::new(Deque::new(), c"quic_hellos", static_lock_class!()),
+            bytes: Atomic::new(0),
+            tickets: Atomic::new(0),
         })
     }
 
@@ -129,6 +157,7 @@ impl Hellos {
         skb: SkBuff,
         meta: &UdpMeta,
     ) -> Verdict {
+        self.make_room(now());
         let key = key_of(tunnel, first_datagram(&skb), meta);
         let any = || match tables.listener(tunnel, &key, None) {
             Some(sk) => Chosen::Listener(sk),
@@ -138,11 +167,8 @@ impl Hellos {
             FirstPacket::Incoming(incoming) if tables.needs_hello(tunnel, &meta.local) => incoming,
             _ => return any().deliver(Vec::new(), skb),
         };
-        let mut pending = match self.table.remove_if(&key, |_| true) {
-            Some(pending) => {
-                self.count.fetch_sub(1, Relaxed);
-                pending
-            }
+        let mut pending = match self.take(&key, |_| true) {
+            Some(pending) => pending,
             None => match Pending::new(&incoming) {
                 Some(pending) => pending,
                 None => return Verdict::Drop,
@@ -164,29 +190,73 @@ impl Hellos {
     }
 
     fn keep(&self, key: InitialKey, mut pending: Pending, skb: SkBuff) -> Verdict {
-        let now = now();
-        // Whoever is in the way and old goes.
-        while let Some(_old) = self
-            .table
-            .remove_old(&key, |p| now.since(p.began) > LIFETIME)
-        {
-            self.count.fetch_sub(1, Relaxed);
-        }
-        // A flood of halves must not keep everybody else out: one makes room for the next.
-        if self.count.load(Relaxed) >= MAX_PENDING
-            && self.table.remove_old(&key, |_| true).is_some()
-        {
-            self.count.fetch_sub(1, Relaxed);
-        }
-        let full = self.count.load(Relaxed) >= MAX_PENDING || pending.packets.len() >= MAX_PACKETS;
+        // What was read of the packet is there twice.
+        let more = skb.truesize().saturating_add(skb.len());
+        let bytes = pending.bytes.saturating_add(more);
+        let full = pending.packets.len() >= MAX_PACKETS || bytes > MAX_BYTES;
         if full || pending.packets.try_push(skb).is_err() {
             return Verdict::Drop;
         }
+        let ticket = self.tickets.fetch_add(1, Relaxed);
+        pending.bytes = bytes;
+        pending.ticket = ticket;
+        self.bytes.fetch_add(bytes, Relaxed);
         if self.table.insert(key, pending, |_, _| true).is_err() {
+            // Another packet of the same client was faster, or there is no memory.
+            self.bytes.fetch_sub(bytes, Relaxed);
             return Verdict::Drop;
         }
-        self.count.add(1, Relaxed);
+        let at = now();
+        if self.order.lock().push_back(Kept { key, ticket, at }).is_err() {
+            drop(self.take(&key, |p| p.ticket == ticket));
+            return Verdict::Drop;
+        }
+        self.make_room(at);
         Verdict::Kept
+    }
+
+    /// Takes one out of the table, and its memory off the account.
+    fn take(&self, key: &InitialKey, matches: impl Fn(&Pending) -> bool) -> Option<Pending> {
+        let pending = self.table.remove_if(key, matches)?;
+        self.bytes.fetch_sub(pending.bytes, Relaxed);
+        Some(pending)
+    }
+
+    /// Gives up those that waited too long, and the oldest while there are too many. A flood of
+    /// halves must not keep everybody else out: whoever came last has the best chance.
+    fn make_room(&self, now: Instant) {
+        while let Some(oldest) = self.next_to_go(now) {
+            drop(self.take(&oldest.key, |p| p.ticket == oldest.ticket));
+        }
+    }
+
+    fn next_to_go(&self, now: Instant) -> Option<Kept> {
+        let mut order = self.order.lock();
+        let too_many = order.len() > MAX_PENDING || self.bytes.load(Relaxed) > MAX_TOTAL;
+        let front = order.front()?;
+        if !too_many && now.since(front.at) <= LIFETIME {
+            return None;
+        }
+        order.pop_front()
+    }
+
+    /// Gives up what nobody can be asked about any more: the last listener of a port has ended.
+    pub(crate) fn forget(&self, port: &PortKey) {
+        let mut left = self.order.lock().len();
+        while left > 0 {
+            left = left.saturating_sub(1);
+            let Some(kept) = self.order.lock().pop_front() else {
+                return;
+            };
+            if kept.key.net == port.net && kept.key.local.port() == port.port {
+                drop(self.take(&kept.key, |p| p.ticket == kept.ticket));
+                continue;
+            }
+            let (key, ticket) = (kept.key, kept.ticket);
+            if self.order.lock().push_back(kept).is_err() {
+                drop(self.take(&key, |p| p.ticket == ticket));
+            }
+        }
     }
 }
 
@@ -196,7 +266,8 @@ impl Pending {
         Some(Self {
             collector: Box::try_new(collector).ok()?,
             packets: Vec::new(),
-            began: now(),
+            bytes: size_of::<HelloCollector>(),
+            ticket: 0,
         })
     }
 

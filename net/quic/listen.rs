@@ -151,6 +151,9 @@ pub(crate) fn stop(sk: &mut Owned<'_, Quic>) {
     let tables = &sock.shared().globals.tables;
     let entry = tables.listeners.remove_if(&listener.key, |l| l.sk.is(sock));
     drop(entry);
+    if tables.listeners.find(&listener.key, |_| Some(())).is_none() {
+        tables.hellos.forget(&listener.key);
+    }
     sock.raw().set_state(inet::CLOSE);
     sk.backlog = 0;
     sk.settle_rmem(0);

@@ -30,7 +30,7 @@ pub(crate) const CLOSED: u32 = POLLHUP | POLLERR | READABLE | POLLRDHUP | WRITAB
 /// The poll mask for the state of the socket.
 fn mask(sk: &mut Held<'_, Quic>) -> u32 {
     let raw = sk.sk().raw();
-    let has_space = raw.wmem() < raw.sndbuf();
+    let space = raw.sndbuf().saturating_sub(raw.wmem());
     match &mut sk.role {
         Role::Idle => CLOSED,
         Role::Listener(l) if l.has_pending() => READABLE,
@@ -41,12 +41,22 @@ fn mask(sk: &mut Held<'_, Quic>) -> u32 {
             if at.is_readable() {
                 mask |= READABLE;
             }
-            if has_space && has_credit(at) {
+            if has_room(at, space) && has_credit(at) {
                 mask |= WRITABLE;
             }
             mask
         }
     }
+}
+
+/// Whether the send buffer has room: a byte of it, or as much as a datagram wanted that found too
+/// little. That one is forgotten as soon as it would fit.
+fn has_room(at: &mut Attached, space: usize) -> bool {
+    if at.refused > 0 && (space < at.refused || at.core.datagrams_are_full()) {
+        return false;
+    }
+    at.refused = 0;
+    space > 0
 }
 
 /// Whether flow control lets something be sent. Handshake messages are not subject to it (RFC 9000

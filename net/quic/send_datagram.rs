@@ -8,7 +8,6 @@ use kernel::prelude::*;
 
 use crate::{
     buf::Chunk,
-    common::error::Error as CoreError,
     errno::errno,
     linux::net::{
         msg::MsgHdr,
@@ -35,29 +34,31 @@ pub(crate) fn send(sk: &mut Owned<'_, Quic>, msg: &mut MsgHdr<'_>, call: &Call) 
         return Err(EMSGSIZE);
     }
     let mut timeout = call.timeout;
-    let mut chunk = None;
-    loop {
-        if space(sk) < call.len {
-            wait(sk, &mut timeout, |sk| {
-                (space(sk) >= call.len).then_some(Ok(()))
-            })?;
-        }
-        let full = match chunk.take() {
-            Some(chunk) => chunk,
-            None => Chunk::try_from_iter(msg.source(), call.len)?,
-        };
-        let Role::Connection(at) = &mut sk.role else {
-            return Err(EPIPE);
-        };
-        match at.core.send_datagram(full) {
-            Ok(()) => return Ok(call.len),
-            Err((CoreError::WouldBlock, back)) => chunk = Some(back),
-            Err((e, _)) => return Err(errno(e)),
-        }
-        // The queue of datagrams is full: something has to leave first.
-        let mut first = true;
-        wait(sk, &mut timeout, |_| {
-            (!core::mem::take(&mut first)).then_some(Ok(()))
-        })?;
+    wait_for_room(sk, call.len, &mut timeout)?;
+    let chunk = Chunk::try_from_iter(msg.source(), call.len)?;
+    let Role::Connection(at) = &mut sk.role else {
+        return Err(EPIPE);
+    };
+    at.core
+        .send_datagram(chunk)
+        .map(|()| call.len)
+        .map_err(|(e, _)| errno(e))
+}
+
+/// Waits until a datagram of `len` bytes finds room. Until then the socket is not writable: poll
+/// must not promise what a second attempt would not find, and what comes back is seen as new.
+fn wait_for_room(sk: &mut Owned<'_, Quic>, len: usize, timeout: &mut isize) -> Result {
+    if has_room(sk, len) {
+        return Ok(());
     }
+    if let Role::Connection(at) = &mut sk.role {
+        at.refused = len;
+    }
+    wait(sk, timeout, |sk| has_room(sk, len).then_some(Ok(())))
+}
+
+/// Whether a datagram of `len` bytes can be queued.
+fn has_room(sk: &Owned<'_, Quic>, len: usize) -> bool {
+    let is_full = matches!(&sk.role, Role::Connection(at) if at.core.datagrams_are_full());
+    !is_full && space(sk) >= len
 }

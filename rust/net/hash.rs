@@ -134,11 +134,6 @@ impl<K: Key, V: Send> Table<K, V> {
         }
     }
 
-    /// Takes one entry out that lies in the same bucket as `key` and for which `is_old` holds.
-    pub fn remove_old(&self, key: &K, is_old: impl Fn(&V) -> bool) -> Option<V> {
-        unlink(&mut self.bucket(key)?.lock(), |n| is_old(&n.value))
-    }
-
     /// Takes one entry of `key` out whose value `matches`. The caller drops it, after the lock: that
     /// may free what it refers to.
     pub fn remove_if(&self, key: &K, matches: impl Fn(&V) -> bool) -> Option<V> {

@@ -29,7 +29,7 @@ pub struct Datagrams {
 impl Datagrams {
     /// Queues a datagram for sending; the caller has checked its length.
     pub fn queue(&mut self, chunk: Chunk) -> Result<(), (Error, Chunk)> {
-        if self.send.len() >= MAX_SEND {
+        if self.is_full() {
             return Err((Error::WouldBlock, chunk));
         }
         let size = chunk.truesize();
@@ -40,6 +40,11 @@ impl Datagrams {
             }
             Err(error) => Err((Error::NoMemory, error.0)),
         }
+    }
+
+    /// Whether no further datagram may wait.
+    pub fn is_full(&self) -> bool {
+        self.send.len() >= MAX_SEND
     }
 
     /// The next datagram to send.

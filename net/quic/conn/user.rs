@@ -32,6 +32,11 @@ impl Connection {
         Some(self.largest_datagram_frame().min(peer).saturating_sub(3))
     }
 
+    /// Whether [`Self::send_datagram`] would not take a datagram now since too many wait.
+    pub fn datagrams_are_full(&self) -> bool {
+        self.datagrams.is_full()
+    }
+
     /// Queues a datagram (RFC 9221).
     ///
     /// `Invalid` if the peer takes none, `MsgSize` if it is empty or too large, `WouldBlock` while

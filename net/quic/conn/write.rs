@@ -169,13 +169,13 @@ impl Connection {
             let len = frame.encoded_len();
             if !builder.write_frame(&frame, Some(Token::Datagram)) {
                 // A datagram that fits no packet of this path any more is lost.
-                if len > self.largest_datagram_frame() {
-                    self.datagrams.pop_sent();
-                    continue;
+                if len <= self.largest_datagram_frame() {
+                    return;
                 }
-                return;
             }
             self.datagrams.pop_sent();
+            // No acknowledgement gives this room back: it is now that whoever waits for it can go on.
+            self.events.wake_writable();
         }
     }
 

@@ -9,13 +9,17 @@ use core::net::SocketAddr;
 use kernel::prelude::*;
 
 use crate::{
+    bind::check_local,
     common::error::Error as CoreError,
     demux::Demux,
     drive,
     errno::errno,
     family,
     linux::net::{
-        addr::RawAddr,
+        addr::{
+            may_bind_port,
+            RawAddr, //
+        },
         inet,
         sock::{
             Owned,
@@ -95,8 +99,14 @@ pub(super) fn migrate(sk: &Sock<Quic>, value: &OptIn) -> Result {
 }
 
 /// A UDP socket for a new address, beside that of the present one. The one it replaces, of an
-/// address that was tried before or left, is given back.
+/// address that was tried before or left, is given back. The address must be one that `bind` would
+/// take: a tunnel of all addresses is shared, and nothing below this refuses a source of another
+/// host. The port that the socket has already needs no privilege.
 fn open_tunnel(sk: &mut Owned<'_, Quic>, addr: SocketAddr) -> Result {
+    if sk.local.map(|local| local.port()) != Some(addr.port()) {
+        may_bind_port(sk.sk().raw(), addr.port())?;
+    }
+    check_local(sk.sk().raw(), &addr)?;
     let globals = sk.sk().shared().globals.clone();
     let receiver = Demux::new(globals.clone(), sk.sk().shared().counters.clone());
     let tunnel = globals.tunnels.bind(sk.sk().raw(), addr, receiver)?;

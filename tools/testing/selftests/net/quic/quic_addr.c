@@ -2,6 +2,7 @@
 /* Addresses: which ones bind and connect take on which socket, by table. */
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <sys/wait.h>
 
 #include "kselftest_harness.h"
 #include "quic_ksft.h"
@@ -236,6 +237,118 @@ QUIC_TEST_F(addr, a_mapped_address_is_shown_as_ipv4)
 	ASSERT_EQ(0, getsockname(self->fd, (struct sockaddr *)&ss, &len));
 	EXPECT_EQ(AF_INET, ss.ss_family);
 	EXPECT_EQ(V4LEN, (int)len);
+}
+
+FIXTURE(own) {
+	struct qk_pair p;
+	int root;
+	struct qk_opts opts;
+};
+
+FIXTURE_VARIANT(own) {
+	struct row foreign;
+	enum qk_family family;
+};
+
+FIXTURE_VARIANT_ADD(own, v4) {
+	{ .family = AF_INET, .addr = "192.0.2.1" }, QK_V4
+};
+
+FIXTURE_VARIANT_ADD(own, v6) {
+	{ .family = AF_INET6, .addr = "2001:db8::1" }, QK_V6
+};
+
+FIXTURE_SETUP(own)
+{
+	int ret = qk_setup();
+
+	self->p = (struct qk_pair){ -1, -1, -1 };
+	self->root = -1;
+	self->opts.family = variant->family;
+	if (ret)
+		SKIP(return, "no QUIC sockets here: %s", strerror(-ret));
+}
+
+FIXTURE_TEARDOWN(own)
+{
+	qk_pair_close(&self->p);
+	qk_close(&self->root);
+}
+
+/* Until the peer has given an id for the new path, a migration is to be tried again. */
+static int migrate(int fd, const struct sockaddr_storage *ss, socklen_t len)
+{
+	__s64 start = qk_now_ms();
+	int ret;
+
+	do {
+		ret = qk_set(fd, QUIC_SOCKOPT_CONNECTION_MIGRATION, ss, len);
+		if (ret == -EAGAIN)
+			poll(NULL, 0, 5);
+	} while (ret == -EAGAIN && qk_now_ms() - start < qk_wait_ms());
+	return ret;
+}
+
+QUIC_TEST_F(own, a_connection_does_not_move_to_an_address_of_another_host)
+{
+	struct sockaddr_storage ss;
+	struct qk_item it;
+	char buf[8];
+	int on = 1;
+
+	/* Connected without bind: its UDP socket takes all addresses. */
+	ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
+	EXPECT_EQ(-EADDRNOTAVAIL,
+		  migrate(self->p.client, &ss,
+			  make(&variant->foreign, &ss, qk_port(self->p.client))));
+	EXPECT_EQ(-EADDRNOTAVAIL,
+		  migrate(self->p.client, &ss, make(&variant->foreign, &ss, PORT)));
+	/* It is where it was. */
+	ASSERT_EQ(2, qk_send(self->p.client, 0, MSG_QUIC_STREAM_NEW, "hi", 2, 0));
+	EXPECT_EQ(2, qk_next(self->p.server, &it, buf, sizeof(buf)));
+	if (variant->family != QK_V6)
+		return;
+	/* As with bind(), whoever knows better says so. */
+	ASSERT_EQ(0, setsockopt(self->p.client, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)));
+	EXPECT_EQ(0, migrate(self->p.client, &ss,
+			     make(&variant->foreign, &ss, qk_port(self->p.client))));
+}
+
+QUIC_TEST_F(own, a_server_does_not_announce_an_address_of_another_host)
+{
+	struct sockaddr_storage ss;
+
+	ASSERT_EQ(0, qk_hs_start(&self->p, &self->opts));
+	EXPECT_EQ(-EADDRNOTAVAIL,
+		  migrate(self->p.server, &ss,
+			  make(&variant->foreign, &ss, qk_port(self->p.server))));
+}
+
+QUIC_TEST_F(own, a_move_to_a_reserved_port_needs_the_privilege)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = qk_loopback(&ss, variant->family, 443);
+	int status = -1;
+	pid_t pid;
+
+	if (getuid())
+		SKIP(return, "needs root to become another user");
+	ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
+	/* Somebody who may use the port has it for all addresses: it could be shared. */
+	self->root = qk_socket(variant->family, 0);
+	ASSERT_LE(0, self->root);
+	memset(&ss, 0, sizeof(ss));
+	ss.ss_family = variant->foreign.family;
+	((struct sockaddr_in *)&ss)->sin_port = htons(443);	/* in either family */
+	ASSERT_EQ(0, bind(self->root, (struct sockaddr *)&ss, len));
+	qk_loopback(&ss, variant->family, 443);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(setuid(65534) ? 2 : migrate(self->p.client, &ss, len) != -EACCES);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, migrate(self->p.client, &ss, len));
 }
 
 TEST_HARNESS_MAIN
