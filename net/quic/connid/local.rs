@@ -314,9 +314,12 @@ impl LocalIds {
     /// The next id to announce.
     pub fn next_announcement(&self) -> Option<Announcement> {
         let entry = self.entries.iter().find(|e| Self::is_announceable(e))?;
+        let seq = entry.seq?;
         Some(Announcement {
-            seq: entry.seq?,
-            retire_prior_to: self.retire_prior_to,
+            seq,
+            // RFC 9000 19.15 #6: an id asked back meanwhile is still announced if it was lost; the
+            // peer has to retire it.
+            retire_prior_to: self.retire_prior_to.min(seq),
             cid: entry.cid,
             token: reset_token(&self.reset_key, &entry.cid),
         })

@@ -110,6 +110,24 @@ fn asking_for_retirement_keeps_the_ids_until_the_peer_follows() {
     assert!(ids.retire_prior_to(3, &mut rng));
 }
 
+// RFC 9000 19.15 #6 test
+#[test]
+fn an_announcement_repeated_after_its_id_was_asked_back_says_so_of_no_larger_number() {
+    let (mut ids, mut rng) = ids();
+    ids.start(3, &mut rng);
+    settle(&mut ids);
+    assert!(ids.retire_prior_to(2, &mut rng));
+    ids.on_lost(1);
+    let (_, announced) = settle(&mut ids);
+    let fields: std::vec::Vec<_> = announced
+        .iter()
+        .map(|a| (a.seq, a.retire_prior_to))
+        .collect();
+    assert!(fields.contains(&(1, 1)), "{fields:?}");
+    assert!(fields.iter().all(|(seq, prior_to)| prior_to <= seq));
+    assert!(fields.iter().any(|(_, prior_to)| *prior_to == 2));
+}
+
 #[test]
 fn a_peer_that_retires_without_end_costs_no_memory() {
     let (mut ids, mut rng) = ids();
