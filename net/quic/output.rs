@@ -41,6 +41,7 @@ pub(crate) fn transmit(sk: &Sock<Quic>, at: &mut Attached) {
     for _ in 0..MAX_ROUNDS {
         let large = at.core.streams().unsent_bytes() >= BATCH;
         let Some(mut skb) = buffer(at, large) else {
+            at.call(|core, cx| core.on_no_buffer(cx.now));
             return;
         };
         let room = if large { LARGE } else { SMALL };
@@ -68,7 +69,8 @@ pub(crate) fn has_route(sk: &Sock<Quic>, at: &mut Attached) -> bool {
     route(sk.raw(), &mut at.route, &path).is_some()
 }
 
-/// A buffer to fill. Without memory nothing is sent now; timers will try again.
+/// A buffer to fill. Without memory nothing is sent now; the caller has the connection's timer try
+/// again.
 fn buffer(at: &mut Attached, large: bool) -> Option<SkBuff> {
     let (spare, size) = if large {
         (at.spare_batch.take(), LARGE)

@@ -75,8 +75,8 @@ pub(super) struct Room {
     pub pad_to: usize,
 }
 
-/// How long sending rests when there was no memory to remember a packet.
-const STARVED: Duration = Duration::from_millis(10);
+/// How long sending rests when there was no memory to remember or to hold a packet.
+pub(super) const STARVED: Duration = Duration::from_millis(10);
 
 /// A datagram that falls short of a full one by no more than this is padded if there is more to
 /// send, so that a batch of equal datagrams can go on.

@@ -143,7 +143,8 @@ pub struct Connection {
     /// When a server forgets its 0-RTT keys, or a client stops waiting for 0-RTT packets to be
     /// acknowledged.
     early_until: Option<Instant>,
-    /// There was no memory to remember another packet; until then nothing is tried again.
+    /// There was no memory to remember another packet, or no buffer for it: nothing is tried again
+    /// before then, and something is then.
     starved_until: Option<Instant>,
     /// The user has closed: what the window admits goes out first, whatever pacing and Nagle say.
     is_flushing: bool,

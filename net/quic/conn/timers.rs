@@ -58,6 +58,7 @@ impl Connection {
             self.early_until,
             self.mtu_deadline(),
             self.pacing_release,
+            self.starved_until,
         ];
         let next = fixed.into_iter().flatten().chain(challenges).min();
         // What is due but cannot be sent for want of memory must not wake us at once again.
@@ -82,6 +83,10 @@ impl Connection {
             let info = CloseInfo::new(CloseKind::IdleTimeout, 0, 0, b"");
             self.finish(cx, info, State::Closed);
             return;
+        }
+        if is_due(self.starved_until, cx.now) {
+            // Whoever called sends now.
+            self.starved_until = None;
         }
         if is_due(self.keep_alive_deadline(), cx.now) {
             self.spaces.data.probes = self.spaces.data.probes.max(1);

@@ -15,7 +15,8 @@
 use super::{
     assemble::{
         Purpose,
-        Room, //
+        Room,
+        STARVED, //
     },
     Connection,
     State, //
@@ -98,6 +99,12 @@ impl Connection {
             self.note_idle_window();
         }
         transmit
+    }
+
+    /// There was no buffer to call [`Self::poll_transmit`] with: [`Self::next_timeout`] says when to
+    /// try again, whether or not anything else is due.
+    pub fn on_no_buffer(&mut self, now: Instant) {
+        self.starved_until = Some(now.saturating_add(STARVED));
     }
 
     /// What was written before the user closed, as far as the window goes.

@@ -310,3 +310,55 @@ fn without_any_memory_from_some_moment_on_both_ends_come_to_rest() {
         end(&mut pair);
     }
 }
+
+#[test]
+fn a_quiet_connection_that_found_no_memory_once_sends_soon_after() {
+    let quiet = || {
+        let mut setup = Setup::default();
+        setup.params.max_idle_timeout = Duration::ZERO;
+        setup
+    };
+    // What the network would call the connection for does not happen: there is its timer only.
+    let starve = |pair: &mut Pair| {
+        let now = pair.world.now;
+        fail::all_after(0);
+        let packets = pair.client.borrow_mut().drive(now);
+        fail::off();
+        for (departure, packet) in packets {
+            pair.world.net.send(departure.max(now), packet);
+        }
+        let next = pair.client.borrow().next_timeout();
+        let soon = now.saturating_add(Duration::from_secs(1));
+        assert!(next.is_some_and(|at| at > now && at <= soon), "{next:?}");
+    };
+    let mut pair = Pair::new(7, Link::default(), &quiet(), quiet());
+    starve(&mut pair);
+    assert!(pair.connect(1), "{}", pair.describe());
+    // More packets than the store of sent packets has in one block.
+    for count in 1..40 {
+        pair.wait(Duration::from_secs(10));
+        {
+            let now = pair.world.now;
+            let peer = &mut pair.client.borrow_mut().peer;
+            peer.app.plan.streams.push((Dir::Uni, 10));
+            peer.app.act(&mut peer.connection, now);
+        }
+        starve(&mut pair);
+        assert!(pair.transfer(1, count, 0), "{count} {}", pair.describe());
+    }
+}
+
+#[test]
+fn a_connection_that_got_no_buffer_asks_to_be_called_again() {
+    let mut setup = Setup::default();
+    setup.params.max_idle_timeout = Duration::ZERO;
+    let mut pair = Pair::new(7, Link::default(), &setup, setup.clone());
+    assert!(pair.connect(5));
+    pair.wait(Duration::from_secs(100));
+    let now = pair.world.now;
+    let connection = &mut pair.client.borrow_mut().peer.connection;
+    assert_eq!(connection.next_timeout(), None);
+    connection.on_no_buffer(now);
+    let again = connection.next_timeout().expect("a deadline");
+    assert!(again > now && again <= now.saturating_add(ms(100)));
+}
