@@ -80,6 +80,10 @@ impl Owners<'_> {
                 for token in packet.tokens.iter() {
                     self.on_acked(space, token, is_active);
                 }
+                // One that was lost before was counted then.
+                if fate == Fate::Acked {
+                    self.on_known(packet);
+                }
             }
             Fate::Lost => {
                 self.outcome.lost = self.outcome.lost.saturating_add(1);
@@ -89,6 +93,17 @@ impl Owners<'_> {
                     self.outcome.largest_lost = self.outcome.largest_lost.max(packet.size);
                 }
                 self.on_lost(space, packet);
+                self.on_known(packet);
+            }
+        }
+    }
+
+    /// A packet is no longer in flight, which happens to each once: what may be in flight so many
+    /// times only may be sent again.
+    fn on_known(&mut self, packet: &SentPacket) {
+        for token in packet.tokens.iter() {
+            if matches!(token, Token::PathResponse) {
+                self.paths.on_response_known();
             }
         }
     }
@@ -112,9 +127,9 @@ impl Owners<'_> {
                         frequency.on_lost(seq);
                     }
                 }
-                Token::PathResponse => self.paths.on_response_known(),
                 // Challenges are repeated by their own timer with new data, responses never.
                 Token::PathChallenge
+                | Token::PathResponse
                 | Token::Ping
                 | Token::Datagram
                 | Token::Close
@@ -140,9 +155,9 @@ impl Owners<'_> {
                     frequency.on_acked(seq);
                 }
             }
-            Token::PathResponse => self.paths.on_response_known(),
             Token::MtuProbe { .. }
             | Token::PathChallenge
+            | Token::PathResponse
             | Token::Ping
             | Token::Datagram
             | Token::Close => {}

@@ -243,6 +243,29 @@ fn packets_with_every_second_number_cost_bounded_memory() {
     assert!(grown(&region) < BOUND, "{}", grown(&region));
 }
 
+/// Counts the frames of a type in what the server sends.
+fn count_frames(lab: &Lab, packets: &[Packet], kind: u64) -> usize {
+    let kinds = packets.iter().flat_map(|p| lab.kinds(Side::Server, p));
+    kinds.filter(|k| *k == kind).count()
+}
+
+#[test]
+fn probes_do_not_make_room_for_more_answers_in_flight() {
+    let _alone = alone();
+    let mut lab = Lab::new(1);
+    lab.drive(Side::Server);
+    let mut answers = 0;
+    for number in 0..500u64 {
+        lab.inject(Side::Client, &with_data(0x1a, &number.to_be_bytes()));
+        let packets = lab.drive(Side::Server);
+        answers += count_frames(&lab, &packets, 0x1b);
+        if number > 100 {
+            lab.expire_soon(Side::Server);
+        }
+    }
+    assert_eq!((lab.error(Side::Server), answers), (None, 64));
+}
+
 /// An ACK frame of exactly these numbers, which ascend.
 fn ack_of(numbers: &[u64]) -> Vec<u8> {
     let mut ranges: Vec<(u64, u64)> = vec![];
