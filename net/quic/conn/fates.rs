@@ -102,8 +102,10 @@ impl Owners<'_> {
     /// times only may be sent again.
     fn on_known(&mut self, packet: &SentPacket) {
         for token in packet.tokens.iter() {
-            if matches!(token, Token::PathResponse) {
-                self.paths.on_response_known();
+            match *token {
+                Token::PathResponse => self.paths.on_response_known(),
+                Token::PathChallenge => self.paths.on_challenge_known(),
+                _ => {}
             }
         }
     }

@@ -147,14 +147,16 @@ impl Connection {
     }
 
     /// A 1-RTT packet that was authenticated came over a path not known: makes one of it, unless
-    /// this side is busy trying a path of its own choice or has no connection id left for it.
+    /// this side is busy trying a path of its own choice, has no connection id left for it, or has
+    /// asked too often without an answer.
     pub(super) fn adopt_path(
         &mut self,
         addr: PathAddr,
         carrier: Option<u64>,
         bytes: usize,
     ) -> Result<Option<Slot>, TransportError> {
-        if self.paths.get(Slot::Probe).is_some_and(|path| path.is_own) {
+        let is_busy = self.paths.get(Slot::Probe).is_some_and(|path| path.is_own);
+        if is_busy || !self.paths.may_follow() {
             return Ok(None);
         }
         let Some(dcid) = self.id_for_peers_path(carrier) else {

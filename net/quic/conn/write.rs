@@ -223,6 +223,7 @@ impl Connection {
             let data = path.challenge.data(cx.rng);
             if builder.write_frame(&Frame::PathChallenge { data }, Some(Token::PathChallenge)) {
                 path.challenge.on_sent(data, full_size, cx.now, times);
+                self.paths.on_challenge_sent();
             }
         }
         // RFC 9000 9.3.3 #2

@@ -159,12 +159,21 @@ pub struct Paths {
     next_epoch: u32,
     /// PATH_RESPONSE frames of which nothing is known yet, at most [`MAX_RESPONSES`].
     unknown_responses: u32,
+    /// PATH_CHALLENGE frames of which nothing is known yet. The peer gets no new path with
+    /// [`MAX_CHALLENGES`] of them.
+    unknown_challenges: u32,
 }
 
 /// PATH_RESPONSE frames that may be in flight. They go out at once, whatever the congestion window
 /// says, and what is in flight is remembered: without a bound, a peer that challenges and
 /// acknowledges nothing fills the memory. An honest peer asks once in a probe time-out.
 const MAX_RESPONSES: u32 = 64;
+
+/// PATH_CHALLENGE frames that may be in flight before an address of the peer's is taken up. As with
+/// [`MAX_RESPONSES`], a peer that is somewhere else with each packet and acknowledges nothing would
+/// fill the memory otherwise. The paths there are add a few tries each. An honest peer that moves
+/// acknowledges the first packet that reaches it, and with that the fate of those before is known.
+const MAX_CHALLENGES: u32 = 64;
 
 impl Paths {
     /// Starts with one path.
@@ -175,6 +184,7 @@ impl Paths {
             previous: None,
             next_epoch: 1,
             unknown_responses: 0,
+            unknown_challenges: 0,
         }
     }
 
@@ -199,6 +209,22 @@ impl Paths {
     /// A PATH_RESPONSE has arrived or was lost.
     pub fn on_response_known(&mut self) {
         self.unknown_responses = self.unknown_responses.saturating_sub(1);
+    }
+
+    /// A PATH_CHALLENGE was sent.
+    pub fn on_challenge_sent(&mut self) {
+        self.unknown_challenges = self.unknown_challenges.saturating_add(1);
+    }
+
+    /// A PATH_CHALLENGE has arrived or was lost.
+    pub fn on_challenge_known(&mut self) {
+        self.unknown_challenges = self.unknown_challenges.saturating_sub(1);
+    }
+
+    /// Whether another address of the peer's may be tried.
+    // RFC 9000 21.9 #1
+    pub fn may_follow(&self) -> bool {
+        self.unknown_challenges < MAX_CHALLENGES
     }
 
     /// Whether something has to be sent, and may be sent, on the path of this slot for the path's

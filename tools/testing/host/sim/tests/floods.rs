@@ -8,6 +8,7 @@
 mod forge;
 
 use std::alloc::System;
+use std::net::SocketAddr;
 use std::sync::{
     Mutex,
     MutexGuard,
@@ -247,6 +248,65 @@ fn packets_with_every_second_number_cost_bounded_memory() {
 fn count_frames(lab: &Lab, packets: &[Packet], kind: u64) -> usize {
     let kinds = packets.iter().flat_map(|p| lab.kinds(Side::Server, p));
     kinds.filter(|k| *k == kind).count()
+}
+
+// RFC 9000 21.9 #1 test
+#[test]
+fn a_client_that_is_somewhere_else_with_each_packet_costs_bounded_memory() {
+    let _alone = alone();
+    let port = |n: u32| SocketAddr::from(([192, 0, 2, 1], 2_000 + (n % 60_000) as u16));
+    let host = |n: u32| SocketAddr::from(([10, (n >> 16) as u8, (n >> 8) as u8, n as u8], 1_111));
+    let cases: [(&str, &dyn Fn(u32) -> SocketAddr, bool); 4] = [
+        ("ports", &port, false),
+        ("hosts", &host, false),
+        ("ports, slowly", &port, true),
+        ("hosts, slowly", &host, true),
+    ];
+    for (what, addr, is_slow) in cases {
+        let mut lab = Lab::new(1);
+        lab.drive(Side::Server);
+        let region = Region::new(HEAP);
+        let (mut challenges, mut held) = (0, 0);
+        for n in 0..50_000 {
+            lab.inject_from(addr(n), &[1, 0, 0, 0, 0, 0, 0, 0]);
+            let packets = lab.drive(Side::Server);
+            challenges += count_frames(&lab, &packets, 0x1a);
+            if n % 64 == 0 {
+                held = held.max(grown(&region));
+                if is_slow {
+                    lab.expire_soon(Side::Server);
+                }
+            }
+        }
+        // With time, the server gives up a client that answers no challenge anywhere.
+        let expected = if is_slow { Some(0) } else { None };
+        assert_eq!(lab.error(Side::Server), expected, "{what}");
+        assert!((64..100).contains(&challenges), "{what}: {challenges}");
+        held = held.max(grown(&region));
+        assert!(held < BOUND, "{what}: {held}");
+    }
+}
+
+#[test]
+fn a_client_that_acknowledges_at_last_is_followed_again() {
+    let _alone = alone();
+    let mut lab = Lab::new(1);
+    lab.drive(Side::Server);
+    let mut numbers: Vec<u64> = vec![];
+    let at = |port| SocketAddr::from(([192, 0, 2, 1], port));
+    for port in 2_000..2_300 {
+        lab.inject_from(at(port), &[1, 0, 0, 0, 0, 0, 0, 0]);
+        for packet in lab.drive(Side::Server) {
+            let known = numbers.last().copied().unwrap_or(0);
+            numbers.push(lab.number(Side::Server, &packet.bytes, known + 1));
+        }
+    }
+    assert_ne!(lab.remote(Side::Server), at(2_299));
+    lab.inject(Side::Client, &ack_of(&numbers));
+    lab.inject_from(at(9_000), &[1, 0, 0, 0, 0, 0, 0, 0]);
+    lab.drive(Side::Server);
+    assert_eq!(lab.error(Side::Server), None);
+    assert_eq!(lab.remote(Side::Server), at(9_000));
 }
 
 #[test]
