@@ -196,10 +196,15 @@ impl Connection {
         cx: &mut Cx<'_>,
         packet: &Arrived,
     ) -> Result<(), TransportError> {
-        let Some(slot) = packet.slot.filter(|slot| *slot != Slot::Active) else {
-            self.active_carrier = packet.carrier;
+        // RFC 9000 9.5 #3: where no path was made of its address the peer is not followed, and the id
+        // it sends to there is no sign of a NAT.
+        let Some(slot) = packet.slot else {
             return Ok(());
         };
+        if slot == Slot::Active {
+            self.active_carrier = packet.carrier;
+            return Ok(());
+        }
         if self.side == Side::Client {
             return Ok(());
         }

@@ -274,3 +274,28 @@ fn a_closing_endpoint_sends_nothing_but_its_close() {
     }
     assert!((1..8).contains(&sent), "{sent} closes for 64 packets");
 }
+
+#[test]
+fn a_client_with_a_new_id_is_never_answered_with_the_old_one() {
+    // RFC 9000 9.5 #3 test
+    let mut setup = Setup::default();
+    // One id beside the one in use, for each side.
+    setup.params.active_connection_id_limit = 2;
+    let mut lab = Lab::with_setup(1, setup);
+    lab.drive(Side::Server);
+    let at = |host| SocketAddr::from(([203, 0, 113, host], 1_000));
+    let ids = lab.ids(Side::Server);
+    let id = |n: u64| ids.iter().find(|(seq, _)| *seq == n).expect("an id").1;
+    // The server's only spare id goes to the first address; nothing retires the one before.
+    lab.use_id(&id(1));
+    let ping = [&[1][..], &[0; 600]].concat();
+    lab.inject_from(at(1), &ping);
+    lab.drive(Side::Server);
+    lab.use_id(&id(0));
+    for _ in 0..3 {
+        lab.inject_from(at(2), &ping);
+        let packets = lab.drive(Side::Server);
+        assert!(packets.iter().all(|p| p.dst != at(2)), "{packets:?}");
+    }
+    assert_eq!(lab.state(Side::Server), State::Established);
+}

@@ -163,6 +163,11 @@ impl Lab {
         self.with(Side::Server, |peer, now| peer.receive(now, &packet));
     }
 
+    /// The client sends to another id of the server's from now on.
+    pub fn use_id(&mut self, id: &ConnectionId) {
+        self.dcids[usize::from(Side::Client.is_server())] = id.as_slice().to_vec();
+    }
+
     /// Lets the server receive frames of its client at another address of its own.
     pub fn inject_at(&mut self, dst: SocketAddr, payload: &[u8]) {
         self.inject_over(addr(Side::Client), dst, payload);
