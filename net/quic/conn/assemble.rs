@@ -86,13 +86,23 @@ impl Connection {
     /// Which levels have something to send, in the order of [`LEVELS`]; with `data`, frames other
     /// than ACK may be sent.
     pub(super) fn levels_to_send(&self, now: Instant, data: bool) -> [bool; 4] {
-        LEVELS.map(|level| {
-            let space = level.space();
-            self.may_send(level)
-                && (self.spaces.probes(space) > 0
-                    || (level != Level::Early && self.spaces.acks(space).is_due(now))
-                    || (data && self.has_data(level)))
-        })
+        LEVELS.map(|level| self.wants(now, level, data && self.has_data(level)))
+    }
+
+    /// Whether any of the levels behind the one at `index` is sure to have its packet written into
+    /// what is left of the datagram. A DATAGRAM frame is not: it is never split.
+    pub(super) fn is_followed(&self, now: Instant, data: bool, index: usize) -> bool {
+        let mut behind = LEVELS.into_iter().skip(index.saturating_add(1));
+        behind.any(|level| self.wants(now, level, data && self.has_divisible(level)))
+    }
+
+    /// Whether the level has something to send, given whether it has frames other than ACK.
+    fn wants(&self, now: Instant, level: Level, has_frames: bool) -> bool {
+        let space = level.space();
+        self.may_send(level)
+            && (self.spaces.probes(space) > 0
+                || (level != Level::Early && self.spaces.acks(space).is_due(now))
+                || has_frames)
     }
 
     /// Whether packets of the level may be sent. Early data keeps to what is remembered of the
@@ -114,13 +124,17 @@ impl Connection {
 
     /// Whether the level has frames other than ACK to send.
     pub(super) fn has_data(&self, level: Level) -> bool {
+        let is_app = matches!(level, Level::Early | Level::App);
+        (is_app && self.datagrams.has_pending()) || self.has_divisible(level)
+    }
+
+    /// Whether the level has frames other than ACK that fit any room, DATAGRAM frames not.
+    fn has_divisible(&self, level: Level) -> bool {
         match level {
             Level::Initial | Level::Handshake => self.spaces.crypto(level.space()).has_pending(),
-            Level::Early => self.streams.has_pending() || self.datagrams.has_pending(),
+            Level::Early => self.streams.has_pending(),
             Level::App => {
-                self.has_app_control()
-                    || self.datagrams.has_pending()
-                    || (self.streams.has_data() && !self.is_held_back())
+                self.has_app_control() || (self.streams.has_data() && !self.is_held_back())
             }
         }
     }

@@ -252,12 +252,11 @@ impl Connection {
                 break;
             }
             must_pad |= level == Level::Initial && self.must_pad_initial(data);
-            let rest_wanted = wanted.get(index.saturating_add(1)..).unwrap_or_default();
             let room = Room {
                 slot: Slot::Active,
                 data: data || (!is_cut && self.spaces.probes(level.space()) > 0),
                 purpose: Purpose::Ordinary {
-                    has_more: rest_wanted.contains(&true),
+                    has_more: self.is_followed(cx.now, data, index),
                 },
                 ecn,
                 pad_to: if must_pad {

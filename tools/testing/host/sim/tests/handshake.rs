@@ -17,6 +17,7 @@ use quic_sim::pair::{
     seeds,
     Pair, //
 };
+use quic_sim::world::Node;
 
 fn client() -> Setup {
     let mut setup = Setup::default();
@@ -190,6 +191,34 @@ fn early_data_arrives_whether_it_is_accepted_or_not() {
             let mut pair = Pair::new(seed, Link::lossy(20, 80_000), &client, server);
             assert!(pair.transfer(120, 5, 5), "{accept}: {}", pair.describe());
         });
+    }
+}
+
+// RFC 9000 14.1 #1 test
+#[test]
+fn a_datagram_that_does_not_fit_behind_the_client_hello_leaves_the_first_flight_whole() {
+    // The longest fit no 0-RTT packet at all.
+    for len in [1_000, 1_160] {
+        let remembered = TransportParams {
+            max_datagram_frame_size: 1_200,
+            ..quic_sim::node::params()
+        };
+        let (mut client, mut server) = resuming(true, remembered);
+        client.plan.streams.clear();
+        client.plan.datagrams = [len].into();
+        server.params.max_datagram_frame_size = 1_200;
+        let mut pair = Pair::new(5, Link::lossy(20, 0), &client, server);
+        let now = pair.world.now;
+        let flight = pair.client.borrow_mut().drive(now);
+        assert!(!flight.is_empty());
+        for (departure, packet) in flight {
+            let is_initial = packet.bytes[0] & 0xb0 == 0x80;
+            assert!(!is_initial || packet.bytes.len() >= 1_200, "{len}");
+            pair.world.net.send(departure, packet);
+        }
+        assert!(pair.connect(1), "{len}: {}", pair.describe());
+        pair.wait(Duration::from_secs(1));
+        assert_eq!(pair.server.borrow().peers[0].app.datagrams, [0], "{len}");
     }
 }
 
