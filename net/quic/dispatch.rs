@@ -207,7 +207,12 @@ impl Hellos {
             return Verdict::Drop;
         }
         let at = now();
-        if self.order.lock().push_back(Kept { key, ticket, at }).is_err() {
+        if self
+            .order
+            .lock()
+            .push_back(Kept { key, ticket, at })
+            .is_err()
+        {
             drop(self.take(&key, |p| p.ticket == ticket));
             return Verdict::Drop;
         }

@@ -423,7 +423,7 @@ static int __init quic_kernel_test_init(void)
 	}
 	release_pair(&p);
 	if (!net_eq(net, &init_net))
-		result(ends_at_once(), "nothing is left of a closed socket that does not keep its namespace");
+		result(ends_at_once(), "a closed socket does not outlive its namespace");
 	pr_info("1..%d\n", number);
 	return failures ? -EIO : 0;
 }
