@@ -186,19 +186,22 @@ transferloss() { serve && relay drop 2 && fetch -- 2m && relay_hit; }
 transfercorruption() { serve && relay corrupt 2 && fetch -- 2m && relay_hit; }
 ipv6() { V6=1 serve && fetch -- 2m; }
 v2() { capture && serve --quic-version 2 && fetch --quic-version 1 -- 1k && says '.version == "QUICv2"'; }
-# rebinding VERB ARGUMENT…: the NAT changes each time some of the file has arrived
+# rebinding VERB ARGUMENT…: the NAT changes each time some of the file has arrived and the last change has been noticed
 rebinding() {
 	local verb=$1 argument times=0
 	shift
-	# Slow enough for the changes to happen under way.
-	"$NET" shape delay 15ms rate 3mbit limit 25
+	# Slow enough for the changes to happen under way, however slow the machine is.
+	"$NET" shape delay 15ms rate 1mbit limit 25
 	capture && serve || return 1
 	{ fetch --bind "$CLIENT:$QN_PORT" -- 5m; echo $? >"$DIR/$NAME.done"; } &
 	for argument in "$@"; do
-		wait_for 120 larger_than $((times * 5 * MB / 4)) || return 1
+		wait_for 120 larger_than $((times * 5 * MB / 8)) || return 1
 		"$NET" nat "$verb" "$argument"
+		wait_for 60 in_ns server grep -q "[[:space:]:]$argument[:[:space:]]" /proc/net/quic/conns || return 1
 		times=$((times + 1))
 	done
+	# shellcheck disable=SC2086 # words
+	"$NET" shape $PATH_OF_TEN_MBIT
 	wait_for 300 [ -e "$DIR/$NAME.done" ] && [ "$(cat "$DIR/$NAME.done")" = 0 ]
 }
 rebind_port() { rebinding port 7001 7002 7003; }
