@@ -146,12 +146,12 @@ resumes() {
 	result "$status" "$what" "$DIR/$name.log" "$DIR/$name.peer"
 }
 
-# older PID SECONDS: whether the process runs for longer than that
-older() { [ "$(ps -o etimes= -p "$1")" -gt "$2" ]; }
+# past START SECONDS: whether more than that have passed since START of $SECONDS
+past() { [ $((SECONDS - $1)) -gt "$2" ]; }
 
 # serves PEER WHAT ADDRESS ENVIRONMENT QUIC-OPTIONS…: our server, their client
 serves() {
-	local peer=$1 what=$2 address=$3 env=$4 name="$1-client-$2" listen=$3 server status=0
+	local peer=$1 what=$2 address=$3 env=$4 name="$1-client-$2" listen=$3 server listening status=0
 	shift 4
 	PORT=$((PORT + 1))
 	missing "$peer" "the client of $peer fetches files from our server: $what" && return
@@ -162,8 +162,10 @@ serves() {
 		--handshake-timeout 60 "$@" $DIR/www >"$DIR/$name.log" 2>&1 &
 	server=$!
 	wait_for 60 ip netns exec server grep -q ":$PORT" /proc/net/quic/eps
+	listening=$SECONDS
 	# A server takes no early data at first: it cannot know yet what it has seen before (RFC 8446 8.2; GnuTLS: 10 s).
-	case " $* " in *' --early '*) wait_for 60 older "$server" 11 ;; esac
+	# Its credentials were made before it listens.
+	case " $* " in *' --early '*) wait_for 60 past "$listening" 11 ;; esac
 	# shellcheck disable=SC2046 # words
 	{ ip netns exec client timeout 120 env "$env" $(driver "$peer") client "$address" "$PORT" $PKI/ca.pem server.test \
 		"$DIR/$name" "${FILES[@]}" && same "$DIR/$name"; } >"$DIR/$name.peer" 2>&1 || status=$?

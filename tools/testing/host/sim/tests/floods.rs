@@ -250,17 +250,20 @@ fn count_frames(lab: &Lab, packets: &[Packet], kind: u64) -> usize {
     kinds.filter(|k| *k == kind).count()
 }
 
+/// An address for each number.
+type Addresses = fn(u32) -> SocketAddr;
+
 // RFC 9000 21.9 #1 test
 #[test]
 fn a_client_that_is_somewhere_else_with_each_packet_costs_bounded_memory() {
     let _alone = alone();
-    let port = |n: u32| SocketAddr::from(([192, 0, 2, 1], 2_000 + (n % 60_000) as u16));
-    let host = |n: u32| SocketAddr::from(([10, (n >> 16) as u8, (n >> 8) as u8, n as u8], 1_111));
-    let cases: [(&str, &dyn Fn(u32) -> SocketAddr, bool); 4] = [
-        ("ports", &port, false),
-        ("hosts", &host, false),
-        ("ports, slowly", &port, true),
-        ("hosts, slowly", &host, true),
+    let port: Addresses = |n| SocketAddr::from(([192, 0, 2, 1], 2_000 + (n % 60_000) as u16));
+    let host: Addresses = |n| SocketAddr::from(([10, (n >> 16) as u8, (n >> 8) as u8, n as u8], 1_111));
+    let cases = [
+        ("ports", port, false),
+        ("hosts", host, false),
+        ("ports, slowly", port, true),
+        ("hosts, slowly", host, true),
     ];
     for (what, addr, is_slow) in cases {
         let mut lab = Lab::new(1);
