@@ -197,7 +197,7 @@ rebinding() {
 	for argument in "$@"; do
 		wait_for 120 larger_than $((times * 5 * MB / 8)) || return 1
 		"$NET" nat "$verb" "$argument"
-		wait_for 60 in_ns server grep -q "[[:space:]:]$argument[:[:space:]]" /proc/net/quic/conns || return 1
+		wait_for 60 in_ns server grep -q "[[:space:]:]${argument}[:[:space:]]" /proc/net/quic/conns || return 1
 		times=$((times + 1))
 	done
 	# shellcheck disable=SC2086 # words

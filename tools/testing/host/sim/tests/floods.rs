@@ -258,7 +258,8 @@ type Addresses = fn(u32) -> SocketAddr;
 fn a_client_that_is_somewhere_else_with_each_packet_costs_bounded_memory() {
     let _alone = alone();
     let port: Addresses = |n| SocketAddr::from(([192, 0, 2, 1], 2_000 + (n % 60_000) as u16));
-    let host: Addresses = |n| SocketAddr::from(([10, (n >> 16) as u8, (n >> 8) as u8, n as u8], 1_111));
+    let host: Addresses =
+        |n| SocketAddr::from(([10, (n >> 16) as u8, (n >> 8) as u8, n as u8], 1_111));
     let cases = [
         ("ports", port, false),
         ("hosts", host, false),
