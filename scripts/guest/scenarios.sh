@@ -57,9 +57,23 @@ says() {
 }
 
 capture() {
-	ip netns exec router tcpdump -n -i toserver -w "$CAP/$NAME.pcap" udp >/dev/null 2>"$DIR/$NAME.tcpdump" &
+	ip netns exec router tcpdump -n -U --immediate-mode -i toserver -w "$CAP/$NAME.pcap" udp >/dev/null 2>"$DIR/$NAME.tcpdump" &
 	CAPTURE=$!
 	wait_for 30 grep -q listening "$DIR/$NAME.tcpdump"
+}
+
+# Ends a capture when all that was sent before has been written: what tcpdump has not read yet is lost with it.
+MARK='the capture ends here'
+marked() {
+	in_ns client bash -c "echo '$MARK' >/dev/udp/$SERVER/9"
+	grep -qaF "$MARK" "$CAP/$NAME.pcap"
+}
+end_capture() {
+	[ -n "$CAPTURE" ] || return 0
+	wait_for 60 marked
+	kill "$CAPTURE"
+	wait "$CAPTURE"
+	CAPTURE=''
 }
 
 # relay drop|corrupt PERCENT: clients reach the server through it
@@ -90,8 +104,9 @@ scenario() {
 	: >"$DIR/$NAME.err"
 	local began=$SECONDS
 	"${NAME//-/_}" >>"$DIR/$NAME.err" 2>&1 || status=1
-	for job in "$SERVING" $CAPTURE $RELAYING; do kill "$job" 2>/dev/null && wait "$job" 2>/dev/null; done
-	CAPTURE='' RELAYING=''
+	end_capture
+	for job in "$SERVING" $RELAYING; do kill "$job" 2>/dev/null && wait "$job" 2>/dev/null; done
+	RELAYING=''
 	result "$status" "$NAME: $2" "$DIR/$NAME.err" "$DIR/$NAME.server"
 	echo "# $((SECONDS - began)) s"
 }
@@ -162,10 +177,7 @@ amplificationlimit() {
 	{ capture && serve && CA="$DIR/chain/root.pem" fetch -- 1k; } || status=1
 	CERT='' KEY=''
 	[ "$status" = 0 ] || return 1
-	# The capture is whole only when tcpdump has ended.
-	kill "$CAPTURE"
-	wait "$CAPTURE"
-	CAPTURE=''
+	end_capture
 	# Until the client's second packet came through, three times its first one at most.
 	in_ns router tcpdump -n -r "$CAP/$NAME.pcap" udp 2>/dev/null | awk -v from="> $SERVER" '
 		index($0, from) { if (got) heard = 1; else got = $NF; next }
