@@ -51,19 +51,6 @@ FIXTURE_TEARDOWN(accepted)
 	qk_close(&self->udp);
 }
 
-static int set_int(int fd, int level, int opt, int val)
-{
-	return setsockopt(fd, level, opt, &val, sizeof(val)) ? -errno : 0;
-}
-
-static int get_int(int fd, int level, int opt)
-{
-	int val = -1;
-	socklen_t len = sizeof(val);
-
-	return getsockopt(fd, level, opt, &val, &len) ? -errno : val;
-}
-
 /* A client that asks, and the accepted socket. */
 static int accept_one(int listener, const struct qk_opts *opts, int *client)
 {
@@ -92,17 +79,6 @@ static int accept_and_close(int listener, const struct qk_opts *opts, int times)
 			close(server);
 	}
 	return server < 0 ? server : 0;
-}
-
-/* Until @sockets are left of those that linger after close. */
-static bool sockets_go(enum qk_family family, long sockets)
-{
-	const char *name = family == QK_V4 ? "QUIC" : "QUICv6";
-	__s64 start = qk_now_ms();
-
-	while (qk_protocol(name, 2) > sockets && qk_now_ms() - start < qk_wait_ms())
-		poll(NULL, 0, 5);
-	return qk_protocol(name, 2) <= sockets;
 }
 
 /* Whether a datagram that a UDP socket sends to itself bears its time of arrival. */
@@ -144,8 +120,8 @@ static int stamped_udp(enum qk_family family)
 	if (fd < 0 || bind(fd, (struct sockaddr *)&ss, len) ||
 	    connect(fd, (struct sockaddr *)&ss, len))
 		return -errno;
-	return set_int(fd, SOL_SOCKET, SO_TIMESTAMPING,
-		       SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE) ?: fd;
+	return qk_set_int(fd, SOL_SOCKET, SO_TIMESTAMPING,
+			  SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE) ?: fd;
 }
 
 /* More than there may be other users of timestamps in this machine. */
@@ -160,13 +136,13 @@ QUIC_TEST_F(accepted, sockets_leave_the_timestamps_of_others_alone)
 	ASSERT_TRUE(stamps(self->udp, true));
 	self->listener = qk_listen(&self->opts);
 	ASSERT_LE(0, self->listener);
-	ASSERT_EQ(0, set_int(self->listener, SOL_SOCKET, SO_TIMESTAMP, 1));
-	ASSERT_EQ(0, set_int(self->listener, SOL_SOCKET, SO_TIMESTAMPING,
+	ASSERT_EQ(0, qk_set_int(self->listener, SOL_SOCKET, SO_TIMESTAMP, 1));
+	ASSERT_EQ(0, qk_set_int(self->listener, SOL_SOCKET, SO_TIMESTAMPING,
 			     SOF_TIMESTAMPING_RX_SOFTWARE));
 	ASSERT_EQ(0, accept_and_close(self->listener, &self->opts, STAMPED));
-	ASSERT_TRUE(sockets_go(variant->family, 1));
+	ASSERT_TRUE(qk_sockets_go(variant->family, 1));
 	qk_close(&self->listener);
-	ASSERT_TRUE(sockets_go(variant->family, 0));
+	ASSERT_TRUE(qk_sockets_go(variant->family, 0));
 	for (i = 0; i < 100; i++) {
 		ASSERT_EQ(1, is_stamped(self->udp)) {
 			TH_LOG("datagram %d", i);
@@ -189,11 +165,11 @@ QUIC_TEST_F(accepted, sockets_inherit_flags_of_the_listener)
 	self->listener = qk_listen(&self->opts);
 	ASSERT_LE(0, self->listener);
 	for (i = 0; i < ARRAY_SIZE(flags); i++)
-		ASSERT_EQ(0, set_int(self->listener, SOL_SOCKET, flags[i].opt, flags[i].val));
+		ASSERT_EQ(0, qk_set_int(self->listener, SOL_SOCKET, flags[i].opt, flags[i].val));
 	server = accept_one(self->listener, &self->opts, &client);
 	ASSERT_LE(0, server);
 	for (i = 0; i < ARRAY_SIZE(flags); i++) {
-		EXPECT_EQ(flags[i].val, get_int(server, SOL_SOCKET, flags[i].opt)) {
+		EXPECT_EQ(flags[i].val, qk_get_int(server, SOL_SOCKET, flags[i].opt)) {
 			TH_LOG("option %d", flags[i].opt);
 		}
 	}
@@ -271,7 +247,7 @@ QUIC_TEST_F(accepted, policies_of_a_socket_go_with_it)
 	EXPECT_EQ(2, socket_policies());
 	qk_close(&server);
 	qk_close(&client);
-	EXPECT_TRUE(sockets_go(variant->family, 0));
+	EXPECT_TRUE(qk_sockets_go(variant->family, 0));
 	EXPECT_EQ(0, socket_policies());
 }
 
@@ -287,21 +263,6 @@ static int write_file(const char *path, const char *text)
 		ret = -errno;
 	close(fd);
 	return ret;
-}
-
-static long read_key(const char *path, const char *wanted)
-{
-	long value, found = -ENOENT;
-	char line[128], key[64];
-	FILE *f = fopen(path, "r");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%63s %ld", key, &value) == 2 && !strcmp(key, wanted))
-			found = value;
-	}
-	if (f)
-		fclose(f);
-	return found;
 }
 
 /* Moves this process to a control group of its own, whose memory is counted. */
@@ -346,10 +307,10 @@ QUIC_TEST_F(accepted, sockets_give_their_memory_back_to_the_control_group)
 	ASSERT_LE(0, self->listener);
 	EXPECT_EQ(0, accept_and_close(self->listener, &self->opts, CHARGED));
 	qk_close(&self->listener);
-	EXPECT_TRUE(sockets_go(variant->family, 0));
+	EXPECT_TRUE(qk_sockets_go(variant->family, 0));
 	start = qk_now_ms();
 	do {
-		pages = read_key(GROUP "/quic_accept/memory.stat", "sock") / page;
+		pages = qk_value(GROUP "/quic_accept/memory.stat", "sock") / page;
 	} while (pages > UNSEEN && qk_now_ms() - start < qk_wait_ms() && !poll(NULL, 0, 5));
 	EXPECT_LE(0, pages);
 	EXPECT_LE(pages, UNSEEN);

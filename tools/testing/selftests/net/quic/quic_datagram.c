@@ -47,11 +47,6 @@ FIXTURE_TEARDOWN(datagram)
 	qk_pair_close(&self->p);
 }
 
-static int set_buffer(int fd, int bytes)
-{
-	return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) ? -errno : 0;
-}
-
 QUIC_TEST_F(datagram, a_sender_sleeps_no_longer_than_it_must)
 {
 	struct timeval limit = { .tv_sec = qk_wait_ms() / 1000 };
@@ -60,7 +55,7 @@ QUIC_TEST_F(datagram, a_sender_sleeps_no_longer_than_it_must)
 
 	ASSERT_EQ(0, setsockopt(self->p.client, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)));
 	for (bytes = FIRST_BUFFER; bytes <= LAST_BUFFER; bytes += BUFFER_STEP) {
-		ASSERT_EQ(0, set_buffer(self->p.client, bytes));
+		ASSERT_EQ(0, qk_set_int(self->p.client, SOL_SOCKET, SO_SNDBUF, bytes));
 		for (i = 0; i < COUNT; i++) {
 			__s64 start = qk_now_ms();
 
@@ -84,7 +79,7 @@ QUIC_TEST_F(datagram, an_edge_comes_whenever_a_refused_datagram_fits)
 	ASSERT_LE(0, self->ep);
 	ASSERT_EQ(0, epoll_ctl(self->ep, EPOLL_CTL_ADD, self->p.client, &ev));
 	for (bytes = FIRST_BUFFER; bytes <= LAST_BUFFER; bytes += BUFFER_STEP) {
-		ASSERT_EQ(0, set_buffer(self->p.client, bytes));
+		ASSERT_EQ(0, qk_set_int(self->p.client, SOL_SOCKET, SO_SNDBUF, bytes));
 		for (sent = 0; sent < COUNT;) {
 			if (send(self->p.client, buf, SIZE, flags) == SIZE) {
 				sent++;
@@ -111,7 +106,7 @@ QUIC_TEST_F(datagram, a_refused_datagram_leaves_the_socket_not_writable)
 
 	ASSERT_EQ(0, setsockopt(self->p.client, SOL_SOCKET, SO_MAX_PACING_RATE, &rate,
 				sizeof(rate)));
-	ASSERT_EQ(0, set_buffer(self->p.client, FIRST_BUFFER));
+	ASSERT_EQ(0, qk_set_int(self->p.client, SOL_SOCKET, SO_SNDBUF, FIRST_BUFFER));
 	for (i = 0; i < COUNT && refused < 3; i++) {
 		if (send(self->p.client, buf, SIZE, MSG_QUIC_DATAGRAM | MSG_DONTWAIT) == SIZE)
 			continue;

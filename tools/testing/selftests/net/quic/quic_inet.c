@@ -47,19 +47,6 @@ FIXTURE_TEARDOWN(inet)
 	qk_close(&self->udp);
 }
 
-static int set_int(int fd, int level, int opt, int val)
-{
-	return setsockopt(fd, level, opt, &val, sizeof(val)) ? -errno : 0;
-}
-
-static int get_int(int fd, int level, int opt)
-{
-	int val = -1;
-	socklen_t len = sizeof(val);
-
-	return getsockopt(fd, level, opt, &val, &len) ? -errno : val;
-}
-
 static bool is_v6(enum qk_family family)
 {
 	return family == QK_V6;
@@ -75,11 +62,11 @@ static int connect_to_udp(QUIC_SELF(inet))
 	if (self->udp < 0 || bind(self->udp, (struct sockaddr *)&ss, len))
 		return -errno;
 	if (is_v6(self->opts.family)) {
-		set_int(self->udp, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-		set_int(self->udp, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+		qk_set_int(self->udp, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+		qk_set_int(self->udp, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
 	} else {
-		set_int(self->udp, IPPROTO_IP, IP_RECVTOS, 1);
-		set_int(self->udp, IPPROTO_IP, IP_RECVTTL, 1);
+		qk_set_int(self->udp, IPPROTO_IP, IP_RECVTOS, 1);
+		qk_set_int(self->udp, IPPROTO_IP, IP_RECVTTL, 1);
 	}
 	self->p.client = qk_connect(&self->opts, PORT);
 	return self->p.client < 0 ? self->p.client : 0;
@@ -128,11 +115,11 @@ QUIC_TEST_F(inet, traffic_class_and_hop_limit_are_those_of_the_socket)
 	ASSERT_EQ(0, connect_to_udp(self));
 	/* After connect(), so that a remembered route would show. */
 	if (v6) {
-		ASSERT_EQ(0, set_int(self->p.client, IPPROTO_IPV6, IPV6_TCLASS, 0xb8));
-		ASSERT_EQ(0, set_int(self->p.client, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 17));
+		ASSERT_EQ(0, qk_set_int(self->p.client, IPPROTO_IPV6, IPV6_TCLASS, 0xb8));
+		ASSERT_EQ(0, qk_set_int(self->p.client, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 17));
 	} else {
-		ASSERT_EQ(0, set_int(self->p.client, IPPROTO_IP, IP_TOS, 0xb8));
-		ASSERT_EQ(0, set_int(self->p.client, IPPROTO_IP, IP_TTL, 17));
+		ASSERT_EQ(0, qk_set_int(self->p.client, IPPROTO_IP, IP_TOS, 0xb8));
+		ASSERT_EQ(0, qk_set_int(self->p.client, IPPROTO_IP, IP_TTL, 17));
 	}
 	ASSERT_EQ(0, first_packet(self, &seen));
 	/* The two low bits are QUIC's (ECN). */
@@ -155,13 +142,13 @@ QUIC_TEST_F(inet, an_accepted_socket_inherits_them)
 	fd = qk_listen(&self->opts);
 	ASSERT_LE(0, fd);
 	self->p.listener = fd;
-	ASSERT_EQ(0, set_int(fd, level, tos, 0x40));
-	ASSERT_EQ(0, set_int(fd, level, ttl, 33));
-	EXPECT_EQ(IP_PMTUDISC_PROBE, get_int(fd, level, pmtu));
-	ASSERT_EQ(0, set_int(fd, level, pmtu, IP_PMTUDISC_DO));
-	ASSERT_EQ(0, set_int(fd, SOL_SOCKET, SO_PRIORITY, 3));
-	ASSERT_EQ(0, set_int(fd, SOL_SOCKET, SO_SNDBUF, 30000));
-	ASSERT_EQ(0, set_int(fd, SOL_SOCKET, SO_RCVBUF, 40000));
+	ASSERT_EQ(0, qk_set_int(fd, level, tos, 0x40));
+	ASSERT_EQ(0, qk_set_int(fd, level, ttl, 33));
+	EXPECT_EQ(IP_PMTUDISC_PROBE, qk_get_int(fd, level, pmtu));
+	ASSERT_EQ(0, qk_set_int(fd, level, pmtu, IP_PMTUDISC_DO));
+	ASSERT_EQ(0, qk_set_int(fd, SOL_SOCKET, SO_PRIORITY, 3));
+	ASSERT_EQ(0, qk_set_int(fd, SOL_SOCKET, SO_SNDBUF, 30000));
+	ASSERT_EQ(0, qk_set_int(fd, SOL_SOCKET, SO_RCVBUF, 40000));
 	ASSERT_EQ(0, setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
 	ASSERT_EQ(0, setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)));
 	self->p.client = qk_connect(&self->opts, qk_port(fd));
@@ -172,13 +159,13 @@ QUIC_TEST_F(inet, an_accepted_socket_inherits_them)
 	ASSERT_LE(0, self->p.server);
 	ASSERT_EQ(0, qk_hs_recv(self->p.server, QUIC_CRYPTO_INITIAL, buf, n));
 	fd = self->p.server;
-	EXPECT_EQ(0x40, get_int(fd, level, tos));
-	EXPECT_EQ(33, get_int(fd, level, ttl));
-	EXPECT_EQ(IP_PMTUDISC_DO, get_int(fd, level, pmtu));
-	EXPECT_EQ(3, get_int(fd, SOL_SOCKET, SO_PRIORITY));
-	EXPECT_EQ(60000, get_int(fd, SOL_SOCKET, SO_SNDBUF));
-	EXPECT_EQ(80000, get_int(fd, SOL_SOCKET, SO_RCVBUF));
-	EXPECT_EQ(IPPROTO_QUIC, get_int(fd, SOL_SOCKET, SO_PROTOCOL));
+	EXPECT_EQ(0x40, qk_get_int(fd, level, tos));
+	EXPECT_EQ(33, qk_get_int(fd, level, ttl));
+	EXPECT_EQ(IP_PMTUDISC_DO, qk_get_int(fd, level, pmtu));
+	EXPECT_EQ(3, qk_get_int(fd, SOL_SOCKET, SO_PRIORITY));
+	EXPECT_EQ(60000, qk_get_int(fd, SOL_SOCKET, SO_SNDBUF));
+	EXPECT_EQ(80000, qk_get_int(fd, SOL_SOCKET, SO_RCVBUF));
+	EXPECT_EQ(IPPROTO_QUIC, qk_get_int(fd, SOL_SOCKET, SO_PROTOCOL));
 	ASSERT_EQ(0, getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &got, &len));
 	EXPECT_EQ(7, got.tv_sec);
 	ASSERT_EQ(0, getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &got, &len));
@@ -217,8 +204,8 @@ TEST(buffers_begin_as_the_sysctls_say)
 	EXPECT_LT(0, sysctl_number("quic_mem", 2));
 	EXPECT_EQ(16384, snd);
 	EXPECT_EQ(1 << 20, rcv);
-	EXPECT_EQ(snd, get_int(fd, SOL_SOCKET, SO_SNDBUF));
-	EXPECT_EQ(rcv, get_int(fd, SOL_SOCKET, SO_RCVBUF));
+	EXPECT_EQ(snd, qk_get_int(fd, SOL_SOCKET, SO_SNDBUF));
+	EXPECT_EQ(rcv, qk_get_int(fd, SOL_SOCKET, SO_RCVBUF));
 	close(fd);
 	ret = qk_setup();
 	ASSERT_EQ(0, ret);

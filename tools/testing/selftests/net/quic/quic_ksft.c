@@ -110,13 +110,13 @@ int qk_setup(void)
 	return 0;
 }
 
-/* Value of a line of /proc/net/quic/snmp of this namespace. */
-__s64 qk_snmp(const char *name)
+/* Value of the line of a file that begins with @name, or -errno. */
+__s64 qk_value(const char *path, const char *name)
 {
 	__s64 found = -ENOENT;
 	char line[128], key[64];
 	__s64 value;
-	FILE *f = fopen("/proc/thread-self/net/quic/snmp", "r");
+	FILE *f = fopen(path, "r");
 
 	if (!f)
 		return -errno;
@@ -126,6 +126,12 @@ __s64 qk_snmp(const char *name)
 	}
 	fclose(f);
 	return found;
+}
+
+/* Value of a line of /proc/net/quic/snmp of this namespace. */
+__s64 qk_snmp(const char *name)
+{
+	return qk_value("/proc/thread-self/net/quic/snmp", name);
 }
 
 /* One column of a line of /proc/net/protocols: 2 sockets of this namespace, 3 memory (pages). */
@@ -143,6 +149,17 @@ long qk_protocol(const char *name, int column)
 	if (f)
 		fclose(f);
 	return found;
+}
+
+/* Waits until no more than @sockets are left of those that linger after close. */
+bool qk_sockets_go(enum qk_family family, long sockets)
+{
+	const char *name = family == QK_V4 ? "QUIC" : "QUICv6";
+	__s64 start = qk_now_ms();
+
+	while (qk_protocol(name, 2) > sockets && qk_now_ms() - start < qk_wait_ms())
+		poll(NULL, 0, 5);
+	return qk_protocol(name, 2) <= sockets;
 }
 
 /* Whether a line of /proc/net/quic/@file contains @text. */
@@ -212,6 +229,19 @@ int qk_bind_loopback(int fd, enum qk_family family)
 int qk_set(int fd, int opt, const void *val, socklen_t len)
 {
 	return setsockopt(fd, SOL_QUIC, opt, val, len) ? -errno : 0;
+}
+
+int qk_set_int(int fd, int level, int opt, int val)
+{
+	return setsockopt(fd, level, opt, &val, sizeof(val)) ? -errno : 0;
+}
+
+int qk_get_int(int fd, int level, int opt)
+{
+	int val = -1;
+	socklen_t len = sizeof(val);
+
+	return getsockopt(fd, level, opt, &val, &len) ? -errno : val;
 }
 
 int qk_get(int fd, int opt, void *val, socklen_t *len)

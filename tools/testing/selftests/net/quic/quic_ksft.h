@@ -85,8 +85,10 @@ __s64 qk_now_ms(void);
 int qk_test_seconds(void);
 int qk_setup(void);
 int qk_link(const char *name, bool up);
+__s64 qk_value(const char *path, const char *name);
 __s64 qk_snmp(const char *name);
 long qk_protocol(const char *name, int column);
+bool qk_sockets_go(enum qk_family family, long sockets);
 bool qk_listed(const char *file, const char *text);
 int qk_socket(enum qk_family family, int type);
 socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, __u16 port);
@@ -101,6 +103,8 @@ void qk_close(int *fd);
 /* quic_ksft.c: options; the result is 0 or -errno */
 int qk_set(int fd, int opt, const void *val, socklen_t len);
 int qk_get(int fd, int opt, void *val, socklen_t *len);
+int qk_set_int(int fd, int level, int opt, int val);
+int qk_get_int(int fd, int level, int opt);
 int qk_event(int fd, __u8 type, __u8 on);
 int qk_events(int fd, __u32 mask);
 
