@@ -20,8 +20,9 @@ use crate::{
         },
         sock::{
             Owned,
-            RawSock, //
-        }, //
+            Sock, //
+        },
+        udp_tunnel::TunnelRef, //
     },
     socket::{
         Quic,
@@ -43,11 +44,8 @@ pub(crate) fn bind(sk: &mut Owned<'_, Quic>, addr: RawAddr<'_>) -> Result {
 /// Binds to an address known to be well-formed; port 0 picks a free one. The socket must not be
 /// bound. Its address becomes what was asked for, with the port that it got.
 pub(crate) fn bind_to(sk: &mut Owned<'_, Quic>, addr: SocketAddr) -> Result {
+    let tunnel = open_tunnel(sk.sk(), addr)?;
     let raw = sk.sk().raw();
-    check_local(raw, &addr)?;
-    let globals = sk.sk().shared().globals.clone();
-    let receiver = Demux::new(globals.clone(), sk.sk().shared().counters.clone());
-    let tunnel = globals.tunnels.bind(raw, addr, receiver)?;
     let mut local = addr;
     local.set_port(tunnel.addr().port());
     raw.set_local(&local);
@@ -56,19 +54,20 @@ pub(crate) fn bind_to(sk: &mut Owned<'_, Quic>, addr: SocketAddr) -> Result {
     Ok(())
 }
 
-/// Whether a socket may have `addr` as its own: `EADDRNOTAVAIL` unless it is one of this host, or
-/// the socket may use others (`IP_FREEBIND`, `IP_TRANSPARENT`, `net.ipv4.ip_nonlocal_bind` and
+/// The UDP socket of `addr`, made or shared. `EADDRNOTAVAIL` unless the address is one of this host,
+/// or the socket may use others (`IP_FREEBIND`, `IP_TRANSPARENT`, `net.ipv4.ip_nonlocal_bind` and
 /// their IPv6 counterparts).
-pub(crate) fn check_local(raw: &RawSock, addr: &SocketAddr) -> Result {
+pub(crate) fn open_tunnel(sk: &Sock<Quic>, addr: SocketAddr) -> Result<TunnelRef<Demux>> {
     let scope = match addr {
         SocketAddr::V4(_) => 0,
         SocketAddr::V6(a) => a.scope_id(),
     };
-    if is_local(raw, &addr.ip(), scope) {
-        Ok(())
-    } else {
-        Err(EADDRNOTAVAIL)
+    if !is_local(sk.raw(), &addr.ip(), scope) {
+        return Err(EADDRNOTAVAIL);
     }
+    let globals = &sk.shared().globals;
+    let receiver = Demux::new(globals.clone(), sk.shared().counters.clone());
+    globals.tunnels.bind(sk.raw(), addr, receiver)
 }
 
 /// Gives the address up again, after a call that bound the socket by itself failed.

@@ -9,7 +9,7 @@ use core::net::SocketAddr;
 use kernel::prelude::*;
 
 use crate::{
-    bind::check_local,
+    bind,
     common::error::Error as CoreError,
     demux::Demux,
     drive,
@@ -106,10 +106,7 @@ fn open_tunnel(sk: &mut Owned<'_, Quic>, addr: SocketAddr) -> Result {
     if sk.local.map(|local| local.port()) != Some(addr.port()) {
         may_bind_port(sk.sk().raw(), addr.port())?;
     }
-    check_local(sk.sk().raw(), &addr)?;
-    let globals = sk.sk().shared().globals.clone();
-    let receiver = Demux::new(globals.clone(), sk.sk().shared().counters.clone());
-    let tunnel = globals.tunnels.bind(sk.sk().raw(), addr, receiver)?;
+    let tunnel = bind::open_tunnel(sk.sk(), addr)?;
     if let Some(replaced) = other(sk, &addr).replace(tunnel) {
         replaced.release();
     }
