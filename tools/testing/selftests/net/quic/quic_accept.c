@@ -138,7 +138,7 @@ QUIC_TEST_F(accepted, sockets_leave_the_timestamps_of_others_alone)
 	ASSERT_LE(0, self->listener);
 	ASSERT_EQ(0, qk_set_int(self->listener, SOL_SOCKET, SO_TIMESTAMP, 1));
 	ASSERT_EQ(0, qk_set_int(self->listener, SOL_SOCKET, SO_TIMESTAMPING,
-			     SOF_TIMESTAMPING_RX_SOFTWARE));
+				SOF_TIMESTAMPING_RX_SOFTWARE));
 	ASSERT_EQ(0, accept_and_close(self->listener, &self->opts, STAMPED));
 	ASSERT_TRUE(qk_sockets_go(variant->family, 1));
 	qk_close(&self->listener);
