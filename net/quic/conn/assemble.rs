@@ -108,11 +108,14 @@ impl Connection {
     /// Whether packets of the level may be sent. Early data keeps to what is remembered of the
     /// server: once its new parameters are known, streams are within limits that are no longer
     /// those, and wait for the 1-RTT keys, which come with the same flight of the server.
+    /// Nor does a client send any once it has seen that the server negotiates another version
+    /// (RFC 9369 4.1).
     // RFC 9000 7.4.1 #10
     // RFC 9000 7.4.1 #11
     fn may_send(&self, level: Level) -> bool {
         let is_early = level == Level::Early;
-        let may_early = self.has_begun() && !self.handshake.has_peer_params;
+        let is_original = self.version == self.handshake.first_version;
+        let may_early = self.has_begun() && is_original && !self.handshake.has_peer_params;
         self.spaces.has_send_keys(level) && (!is_early || may_early)
     }
 
@@ -187,7 +190,7 @@ impl Connection {
         let size = out.len();
         let header = OutHeader {
             level,
-            version: self.version,
+            version: self.version_of(level),
             dcid: &dcid,
             scid: &scid,
             token: self.handshake.token.as_slice(),

@@ -147,7 +147,7 @@ impl Connection {
         if !secret.send {
             self.check_leftovers(cx, secret.level);
         }
-        let version = self.version;
+        let version = self.version_of(secret.level);
         match (secret.level, secret.send) {
             (Level::App, true) => {
                 let installed = self.spaces.one_rtt.install_tx(version, traffic);

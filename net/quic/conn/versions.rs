@@ -137,18 +137,25 @@ impl Connection {
         }
     }
 
+    /// The version whose labels protect packets of a level, and which their long headers have.
+    /// 0-RTT is of the client's first flight and stays in its version (RFC 9369 4.1).
+    pub(super) fn version_of(&self, level: Level) -> Version {
+        match level {
+            Level::Early => self.handshake.first_version,
+            Level::Initial | Level::Handshake | Level::App => self.version,
+        }
+    }
+
     /// Whether long headers of this version are taken from the peer now.
     // RFC 9000 5.2.1 #3
     pub(super) fn takes_version(&self, version: Version, level: Level) -> bool {
-        if version == self.version {
+        if version == self.version_of(level) {
             return true;
         }
         let is_initial = level == Level::Initial && !self.spaces.initial.is_discarded;
         match self.side {
-            // The client's packets of before it knew of the choice, 0-RTT among them.
-            Side::Server => {
-                version == self.handshake.first_version && (is_initial || level == Level::Early)
-            }
+            // The client's packets of before it knew of the choice.
+            Side::Server => version == self.handshake.first_version && is_initial,
             // The server may choose another compatible version, once.
             Side::Client => {
                 is_initial

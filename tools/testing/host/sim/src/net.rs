@@ -185,6 +185,8 @@ pub struct Net {
     rng: SeedRng,
     order: u64,
     flying: BTreeMap<(Instant, u64), Packet>,
+    /// What was sent, both ways, for an observer who wants it.
+    pub tap: Option<Vec<Packet>>,
 }
 
 impl Net {
@@ -207,6 +209,7 @@ impl Net {
             rng: SeedRng::new(seed, 1),
             order: 0,
             flying: BTreeMap::new(),
+            tap: None,
         }
     }
 
@@ -246,6 +249,9 @@ impl Net {
 
     /// Takes a packet that leaves its node at `departure`.
     pub fn send(&mut self, departure: Instant, mut packet: Packet) {
+        if let Some(tap) = &mut self.tap {
+            tap.push(packet.clone());
+        }
         let way = if self.servers.contains(&packet.dst) {
             if let Some(outer) = self.nat.get(&packet.src) {
                 packet.src = *outer;

@@ -73,6 +73,8 @@ pub struct Shape {
     pub early: bool,
     /// The server takes it.
     pub accept_early: bool,
+    /// The server has the secret of 0-RTT before the client's transport parameters.
+    pub early_first: bool,
     /// Bytes of the session ticket; none for none.
     pub ticket: usize,
 }
@@ -85,6 +87,7 @@ impl Default for Shape {
             certificate: 2500,
             early: false,
             accept_early: false,
+            early_first: false,
             ticket: 100,
         }
     }
@@ -110,7 +113,7 @@ impl Script {
 
     fn server_flight(&self, params: &[u8]) -> Vec<Step> {
         let mut steps = Vec::new();
-        if self.shape.early && self.shape.accept_early {
+        if self.takes_early() && !self.shape.early_first {
             steps.push(self.secret(false, Level::Early));
         }
         steps.push(self.secret(true, Level::Handshake));
@@ -132,6 +135,11 @@ impl Script {
         steps
     }
 
+    /// Whether this server takes the client's 0-RTT.
+    fn takes_early(&self) -> bool {
+        self.shape.early && self.shape.accept_early
+    }
+
     fn take_message(&mut self, level: Level) -> Option<(u8, Vec<u8>)> {
         let buffer = &mut self.buffers[level.index()];
         let header = buffer.get(..4)?;
@@ -148,7 +156,12 @@ impl Script {
     fn on_message(&mut self, level: Level, kind: u8, body: &[u8]) -> Vec<Step> {
         match (self.side, level, kind) {
             (Side::Server, Level::Initial, CLIENT_HELLO) => {
-                vec![Step::PeerParams(params_of(body)), Step::OwnParams]
+                let secret = self.secret(false, Level::Early);
+                let is_first = self.takes_early() && self.shape.early_first;
+                let early = is_first.then_some(secret).into_iter();
+                early
+                    .chain([Step::PeerParams(params_of(body)), Step::OwnParams])
+                    .collect()
             }
             (Side::Client, Level::Initial, SERVER_HELLO) => vec![
                 self.secret(true, Level::Handshake),
