@@ -117,14 +117,23 @@ impl Connection {
         self.events.push(super::event::Event::KeyUpdated { phase });
     }
 
-    /// Largest DATAGRAM frame that fits a packet of the active path now, in bytes.
-    pub(super) fn largest_datagram_frame(&self) -> usize {
+    /// Largest DATAGRAM frame that fits a packet of this level on the active path now, in bytes;
+    /// a level of application data.
+    pub(super) fn largest_datagram_frame(&self, level: Level) -> usize {
         let path = self.paths.active();
         let dcid = self.remote_ids.get(path.dcid).map_or(0, |cid| cid.len());
+        let long = match level {
+            Level::App => 0,
+            // Version, the length of both ids, the other id, a length of two bytes.
+            _ => 4usize
+                .saturating_add(1 + 1 + 2)
+                .saturating_add(self.local_ids.first().len()),
+        };
         // First byte, id, a packet number of four bytes, tag.
         usize::from(path.mtu.current())
             .saturating_sub(1 + 4 + 16)
             .saturating_sub(dcid)
+            .saturating_sub(long)
     }
 
     /// Whether the data space has anything that was sent and not acknowledged.

@@ -14,6 +14,7 @@ use crate::{
         cx::Cx,
         error::Error,
         id::{
+            Level,
             Side,
             Space, //
         },
@@ -22,14 +23,20 @@ use crate::{
 };
 
 impl Connection {
-    /// Largest datagram that can be sent now, in bytes; `None` if the peer takes none.
+    /// Largest datagram that can be sent now, in bytes; `None` if the peer takes none. What is
+    /// taken before there are 1-RTT keys fits a 0-RTT packet, whose header is longer.
     pub fn max_datagram_len(&self) -> Option<usize> {
         let peer = usize::try_from(self.peer.max_datagram_frame_size).unwrap_or(usize::MAX);
         if peer == 0 {
             return None;
         }
+        let level = match self.spaces.has_send_keys(Level::App) {
+            true => Level::App,
+            false => Level::Early,
+        };
+        let frame = self.largest_datagram_frame(level).min(peer);
         // Type and a length of two bytes.
-        Some(self.largest_datagram_frame().min(peer).saturating_sub(3))
+        Some(frame.saturating_sub(3))
     }
 
     /// Whether [`Self::send_datagram`] would not take a datagram now since too many wait.

@@ -169,7 +169,7 @@ impl Connection {
             let len = frame.encoded_len();
             if !builder.write_frame(&frame, Some(Token::Datagram)) {
                 // A datagram that fits no packet of this path any more is lost.
-                if len <= self.largest_datagram_frame() {
+                if len <= self.largest_datagram_frame(Level::App) {
                     return;
                 }
             }

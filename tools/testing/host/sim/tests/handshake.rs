@@ -3,6 +3,8 @@
 //! Handshakes under every circumstance the network and the peers can make.
 
 use quic_core::aead::Suite;
+use quic_core::buf::Chunk;
+use quic_core::common::error::Error;
 use quic_core::common::id::Dir;
 use quic_core::common::time::Duration;
 use quic_core::conn::event::Event;
@@ -194,19 +196,52 @@ fn early_data_arrives_whether_it_is_accepted_or_not() {
     }
 }
 
+/// A client that may send datagrams in 0-RTT and has nothing else to send.
+fn resuming_with_datagrams() -> (Setup, Setup) {
+    let remembered = TransportParams {
+        max_datagram_frame_size: 1_200,
+        ..quic_sim::node::params()
+    };
+    let (mut client, mut server) = resuming(true, remembered);
+    client.plan.streams.clear();
+    server.params.max_datagram_frame_size = 1_200;
+    (client, server)
+}
+
+#[test]
+fn the_longest_datagram_that_is_taken_before_the_handshake_leaves_at_once() {
+    let (client, server) = resuming_with_datagrams();
+    let mut pair = Pair::new(5, Link::lossy(100, 0), &client, server);
+    let connection = |pair: &Pair| pair.client.borrow().peer.connection.max_datagram_len();
+    let early = connection(&pair).expect("a server that takes datagrams");
+    let send = |pair: &Pair, len: usize| {
+        let chunk = Chunk::try_from_slice(&vec![0x5a; len]).expect("memory");
+        let mut client = pair.client.borrow_mut();
+        let sent = client.peer.connection.send_datagram(chunk);
+        sent.map_err(|(error, _)| error)
+    };
+    assert_eq!(send(&pair, early + 1), Err(Error::MsgSize));
+    for len in [early, 10, early] {
+        assert_eq!(send(&pair, len), Ok(()));
+    }
+    // Half a round trip.
+    pair.wait(Duration::from_millis(105));
+    assert_eq!(pair.server.borrow().peers[0].app.datagrams.len(), 3);
+    assert!(pair.connect(1), "{}", pair.describe());
+    let later = connection(&pair).expect("a server that takes datagrams");
+    assert!(later > early, "{later} after {early}");
+    assert_eq!(send(&pair, later), Ok(()));
+    pair.wait(Duration::from_millis(105));
+    assert_eq!(pair.server.borrow().peers[0].app.datagrams.len(), 4);
+}
+
 // RFC 9000 14.1 #1 test
 #[test]
 fn a_datagram_that_does_not_fit_behind_the_client_hello_leaves_the_first_flight_whole() {
-    // The longest fit no 0-RTT packet at all.
+    // The longest wait for 1-RTT.
     for len in [1_000, 1_160] {
-        let remembered = TransportParams {
-            max_datagram_frame_size: 1_200,
-            ..quic_sim::node::params()
-        };
-        let (mut client, mut server) = resuming(true, remembered);
-        client.plan.streams.clear();
+        let (mut client, server) = resuming_with_datagrams();
         client.plan.datagrams = [len].into();
-        server.params.max_datagram_frame_size = 1_200;
         let mut pair = Pair::new(5, Link::lossy(20, 0), &client, server);
         let now = pair.world.now;
         let flight = pair.client.borrow_mut().drive(now);
