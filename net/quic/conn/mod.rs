@@ -249,6 +249,8 @@ impl Connection {
             seal_failed: false,
             config: boxed(|| config.clone())?,
         })?;
+        // Peers that do not ignore what they do not know are found out (RFC 9000 18.1).
+        connection.local.grease = Some(cx.rng.u64());
         connection.announce_ids();
         connection.set_max_pacing_rate(config.max_pacing_rate);
         Ok(connection)

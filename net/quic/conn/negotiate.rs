@@ -56,15 +56,16 @@ impl Connection {
         &self.peer
     }
 
-    /// Replaces what this side announces. Connection ids, versions and the preferred address are
-    /// the connection's own and stay. `Invalid` once established.
+    /// Replaces what this side announces. Connection ids, versions, the preferred address and the
+    /// reserved parameter are the connection's own and stay. `Invalid` once established.
     pub fn set_local_params(&mut self, params: &TransportParams) -> Result<(), Error> {
         if self.state != State::Establishing {
             return Err(Error::Invalid);
         }
-        let preferred = self.local.preferred_address;
+        let (preferred, grease) = (self.local.preferred_address, self.local.grease);
         *self.local = params.clone();
         self.local.preferred_address = preferred;
+        self.local.grease = grease;
         self.announce_ids();
         self.streams.set_local_params(params);
         self.remote_ids.set_limit(params.active_connection_id_limit);

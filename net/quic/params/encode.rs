@@ -89,7 +89,10 @@ impl TransportParams {
             put_int(writer, Id::MIN_ACK_DELAY, delay.as_micros(), u64::MAX)?;
         }
         put_flag(writer, Id::RESET_STREAM_AT, self.reset_stream_at)?;
-        self.put_grease(writer)
+        // What means nothing shall not be the reason why the rest does not fit.
+        let end = writer.position();
+        let _ = self.put_grease(writer).inspect_err(|_| writer.rewind(end));
+        Ok(())
     }
 
     fn put_server(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {

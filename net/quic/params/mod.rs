@@ -80,7 +80,7 @@ pub struct TransportParams {
     /// The endpoint would do without 1-RTT encryption.  Private to the C module's API; never done.
     pub disable_1rtt_encryption: bool,
     /// Random bits for a reserved parameter to be sent, which the other side has to ignore
-    /// (RFC 9000 section 18.1).  Not set by parsing.
+    /// (RFC 9000 section 18.1), if there is room for it.  Not set by parsing.
     pub grease: Option<u64>,
 }
 

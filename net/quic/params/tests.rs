@@ -162,9 +162,24 @@ fn a_reserved_parameter_is_ignored() {
             ..full()
         };
         let bytes = encoded(&params, Side::Server);
-        assert!(bytes.len() > encoded(&full(), Side::Server).len());
+        let without = encoded(&full(), Side::Server);
+        assert!(bytes.len() > without.len());
         assert_eq!(TransportParams::parse(&bytes, Side::Server), Ok(full()));
+        // It is the first to go when there is little room.
+        for room in without.len()..bytes.len() {
+            let mut buffer = vec![0; room];
+            let mut writer = Writer::new(&mut buffer);
+            assert!(params.encode(Side::Server, &mut writer).is_ok());
+            assert_eq!(writer.written(), without);
+        }
     }
+}
+
+#[test]
+fn no_parameter_that_is_known_is_reserved() {
+    // The reserved ones are 31 * N + 27, N of 24 bits.
+    let reserved = (0..1u64 << 24).map(|n| 31 * n + 27);
+    assert_eq!(reserved.filter(|id| Id::bit(*id) != 0).count(), 0);
 }
 
 /// One parameter.

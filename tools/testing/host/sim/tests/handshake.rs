@@ -2,11 +2,14 @@
 
 //! Handshakes under every circumstance the network and the peers can make.
 
+use std::collections::BTreeSet;
+
 use quic_core::aead::Suite;
 use quic_core::buf::Chunk;
 use quic_core::common::error::Error;
 use quic_core::common::id::Dir;
 use quic_core::common::time::Duration;
+use quic_core::common::Reader;
 use quic_core::conn::event::Event;
 use quic_core::conn::State;
 use quic_core::params::TransportParams;
@@ -343,4 +346,39 @@ fn a_handshake_without_an_answer_ends_by_the_idle_timeout() {
     pair.wait(Duration::from_secs(40));
     assert_eq!(pair.client.borrow().peer.state(), State::Closed);
     assert_eq!(pair.client.borrow().peer.stats.idle_timeout, 1);
+}
+
+/// The identifiers of encoded transport parameters that are reserved to be ignored.
+fn reserved(params: &[u8]) -> Vec<(u64, usize)> {
+    let mut found = Vec::new();
+    let mut reader = Reader::new(params);
+    while let Ok(id) = reader.varint() {
+        let value = reader.varint_bytes().expect("a whole parameter");
+        if id % 31 == 27 {
+            found.push((id, value.len()));
+        }
+    }
+    found
+}
+
+// RFC 9000 7.4.2 #1 test
+#[test]
+fn each_side_sends_a_reserved_parameter_and_ignores_the_others() {
+    let mut seen = Vec::new();
+    for seed in 0..20 {
+        let mut pair = Pair::new(seed, Link::default(), &client(), server());
+        assert!(pair.transfer(10, 1, 1));
+        let (client, server) = (pair.client.borrow(), pair.server.borrow());
+        for peer in [&client.peer, &server.peers[0]] {
+            let [one] = reserved(&peer.peer_params)[..] else {
+                panic!("{:?}", peer.peer_params);
+            };
+            seen.push(one);
+        }
+    }
+    // Neither the identifier nor the length is always the same.
+    let ids = seen.iter().map(|(id, _)| id).collect::<BTreeSet<_>>();
+    let lengths = seen.iter().map(|(_, len)| len).collect::<BTreeSet<_>>();
+    assert_eq!(ids.len(), seen.len());
+    assert!(lengths.len() > 4 && lengths.iter().all(|len| **len < 8));
 }

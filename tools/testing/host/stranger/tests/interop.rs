@@ -114,6 +114,14 @@ fn our_client_talks_to_quinns_server() {
                 setup.plan.streams = vec![(Dir::Bidi, 300_000), (Dir::Bidi, 1)];
                 setup.params.grease_quic_bit = true;
                 let (mut world, client, server) = our_client(seed, &link, &identity, &setup, retry);
+                // A reserved parameter, which quinn has to ignore.
+                assert!(client
+                    .borrow()
+                    .peer
+                    .connection
+                    .local_params()
+                    .grease
+                    .is_some());
                 let done = transfer(&mut world, &client, &server, 2);
                 let client = client.borrow();
                 assert!(done, "{:?}", client.peer.connection.close_info());
@@ -158,6 +166,8 @@ fn quinns_client_talks_to_our_server() {
                     .and_then(|peer| peer.lost.clone());
                 assert!(done, "{lost:?}");
                 assert_eq!(server.borrow().stats.retry_out > 0, retry);
+                let params = server.borrow().peers[0].connection.local_params().clone();
+                assert!(params.grease.is_some());
             });
         }
     }
