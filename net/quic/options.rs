@@ -263,6 +263,13 @@ pub(crate) fn merge_config(to: &mut Config, new: &Config) {
     set(&mut to.stream_data_nodelay, new.stream_data_nodelay);
     set(&mut to.receive_session_ticket, new.receive_session_ticket);
     set(&mut to.certificate_request, new.certificate_request);
+    // The first of the reserved bytes, in which older programs may have anything.
+    if matches!(
+        new.negotiation,
+        uapi::negotiation::RESTART | uapi::negotiation::RESTARTED
+    ) {
+        to.negotiation = new.negotiation;
+    }
     set(
         &mut to.keepalive_probe_interval,
         new.keepalive_probe_interval,

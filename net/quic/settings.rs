@@ -12,7 +12,8 @@ use crate::{
     conn::{
         event::EventMask,
         Config,
-        PathAddr, //
+        PathAddr,
+        Restart, //
     },
     linux::net::{
         route::Route,
@@ -67,6 +68,11 @@ pub(crate) fn chosen(options: &Options) -> Config {
         spin: crate::module_parameters::spin_bit.value() != 0,
         stateless_reset: options.local.stateless_reset != 0,
         compatible_versions: options.local.disable_compatible_version == 0,
+        restart: match c.negotiation {
+            uapi::negotiation::RESTART => Restart::Owner,
+            uapi::negotiation::RESTARTED => Restart::Second,
+            _ => Restart::Never,
+        },
         ..Config::default()
     }
 }

@@ -93,6 +93,7 @@ record! {
         stream_data_nodelay: u8 = 18,
         receive_session_ticket: u8 = 19,
         certificate_request: u8 = 20,
+        negotiation: u8 = 21,
         keepalive_probe_interval: u32 = 24,
     }
 }
@@ -204,6 +205,12 @@ pub(crate) mod level {
     pub(crate) const INITIAL: u8 = 1;
     pub(crate) const HANDSHAKE: u8 = 2;
     pub(crate) const EARLY: u8 = 3;
+}
+
+/// What a client does when the server asks for another version, `QUIC_NEGOTIATION_*`.
+pub(crate) mod negotiation {
+    pub(crate) const RESTART: u8 = 1;
+    pub(crate) const RESTARTED: u8 = 2;
 }
 
 /// `N` bytes from `at` on, zero-extended.

@@ -221,7 +221,7 @@ enum quic_cong_algo {
  * @stream_data_nodelay: do not hold small frames back
  * @receive_session_ticket: for the agent: seconds to wait for a ticket
  * @certificate_request: for the agent: 0 ignore, 1 request, 2 require, 3 none
- * @reserved: zero
+ * @reserved: zero; of a client the first may be QUIC_NEGOTIATION_*
  * @keepalive_probe_interval: microseconds between keep-alive PINGs, 0 for none
  *
  * A field of zero leaves the value as it is when set.
@@ -239,6 +239,17 @@ struct quic_config {
 	__u8	reserved[3];
 	__u32	keepalive_probe_interval;
 };
+
+/*
+ * What a client does when a server asks for another version than the one that
+ * its ClientHello announces (RFC 9368 section 2.1).  By default the socket
+ * sends the same ClientHello again, which servers that know RFC 9368 refuse.
+ * A program that can make another one sets RESTART: the connection ends with
+ * QUIC_TRANSPORT_ERROR_VERSION_NEGOTIATION, quic_info.version is the version to
+ * begin with on another socket, and RESTARTED is set there.
+ */
+#define QUIC_NEGOTIATION_RESTART	1
+#define QUIC_NEGOTIATION_RESTARTED	2
 
 #define QUIC_CRYPTO_SECRET_BUFFER_SIZE	48
 

@@ -10,6 +10,20 @@ use crate::{
     cong::Algorithm, //
 };
 
+/// What a client does with a Version Negotiation packet that makes its ClientHello wrong: one that
+/// announces another version than the one which is to be used now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Restart {
+    /// Sends the same ClientHello in the other version, for whoever cannot make another one. Only
+    /// servers that do not know RFC 9368 take it.
+    #[default]
+    Never,
+    /// Ends the attempt. The owner starts anew in [`super::Connection::version`].
+    Owner,
+    /// This is that new attempt: it follows a Version Negotiation packet.
+    Second,
+}
+
 /// Settings of one connection. Times are durations, sizes are bytes of UDP payload.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -39,6 +53,8 @@ pub struct Config {
     pub max_pacing_rate: Option<u64>,
     /// Offer and accept a change between version 1 and 2 during the handshake (RFC 9368).
     pub compatible_versions: bool,
+    /// Client: who starts anew after a Version Negotiation packet.
+    pub restart: Restart,
     /// Let the peer ask for fewer acknowledgements, and ask it (draft-ietf-quic-ack-frequency).
     pub ack_frequency: bool,
     /// Server: announce a stateless reset token for the first connection id.
@@ -68,6 +84,7 @@ impl Default for Config {
             pacing: true,
             max_pacing_rate: None,
             compatible_versions: true,
+            restart: Restart::default(),
             ack_frequency: true,
             stateless_reset: false,
             events: EventMask::default(),

@@ -53,7 +53,10 @@ mod versions;
 mod write;
 
 pub use close::State;
-pub use config::Config;
+pub use config::{
+    Config,
+    Restart, //
+};
 pub use info::Info;
 pub use secrets::{
     CryptoRead,
@@ -176,6 +179,7 @@ impl Connection {
         let mut connection = Self::new(cx, Side::Client, config, params, path, version, dcid)?;
         connection.handshake.token.try_extend_from_slice(token)?;
         connection.token.try_extend_from_slice(token)?;
+        connection.set_restart(config.restart);
         // A client knows that it may send to the address it was given.
         connection.paths.active_mut().set_validated();
         Ok(connection)

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 use super::{
+    config::Restart,
     event::{
         CloseInfo,
         CloseKind, //
@@ -73,19 +74,53 @@ impl Connection {
             .into_iter()
             .find(|ours| packet.versions().any(|version| version == *ours));
         match common {
-            Some(version) => self.start_again(cx, version),
-            None => {
-                let code = ErrorCode::VERSION_NEGOTIATION_ERROR.0;
-                let info = CloseInfo::new(CloseKind::VersionNegotiation, code, 0, b"");
-                self.finish(cx, info, State::Closed);
+            Some(version) if self.is_owner_to_restart(version) => {
+                self.version = version;
+                self.give_up(cx, b"to be started anew in another version");
             }
+            Some(version) => self.start_again(cx, version),
+            None => self.give_up(cx, b""),
         }
         true
+    }
+
+    /// Ends an attempt that Version Negotiation has made hopeless.
+    fn give_up(&mut self, cx: &mut Cx<'_>, reason: &[u8]) {
+        let code = ErrorCode::VERSION_NEGOTIATION_ERROR.0;
+        let info = CloseInfo::new(CloseKind::VersionNegotiation, code, 0, reason);
+        self.finish(cx, info, State::Closed);
+    }
+
+    /// Whether an attempt in `version` is the owner's to begin, since the ClientHello that there is
+    /// announces another one: a server has to refuse it (RFC 9368 4).
+    fn is_owner_to_restart(&self, version: Version) -> bool {
+        let announced = &self.local.version_information;
+        let is_wrong = announced
+            .as_ref()
+            .is_some_and(|info| info.chosen != version);
+        is_wrong && self.config.restart == Restart::Owner
+    }
+
+    /// Who starts anew if this attempt finds no server. If it is itself the second one it knows
+    /// what the first one was told: the other version was refused, which the server's parameters
+    /// must bear out, and there is no third attempt (RFC 9368 4).
+    pub(super) fn set_restart(&mut self, restart: Restart) {
+        self.config.restart = restart;
+        let other = match self.version {
+            Version::V1 => Version::V2,
+            _ => Version::V1,
+        };
+        self.handshake.refused_version = (restart == Restart::Second).then_some(other);
     }
 
     /// The same handshake bytes in another version, as a new connection attempt.
     fn start_again(&mut self, cx: &mut Cx<'_>, version: Version) {
         self.handshake.refused_version = Some(self.version);
+        // Keys of 0-RTT with the other labels are of no use, nor may a ticket of one version be
+        // used in the other (RFC 9369 5).
+        if (self.version == Version::V2) != (version == Version::V2) {
+            self.reject_early(cx);
+        }
         self.handshake.first_version = version;
         self.version = version;
         let dcid = ConnectionId::random(cx.rng, FIRST_DCID);

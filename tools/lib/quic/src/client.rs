@@ -22,7 +22,8 @@ use crate::{
         Cipher,
         SocketConfig,
         TransportParams,
-        Trust, //
+        Trust,
+        Version, //
     },
     conn::Connection,
     driver,
@@ -213,13 +214,31 @@ fn connect_any(
         .map_err(|err| Error::Io("looking up the server's address", err))?;
     let mut last = None;
     for addr in addrs {
-        let begun = connect_one(&addr, server_name, &config.0, ticket, false);
-        match begun.and_then(Pending::finish) {
+        match connect_whole(&addr, server_name, &config.0, ticket) {
             Err(err @ (Error::Io(..) | Error::Timeout(_))) => last = Some(err),
             other => return other,
         }
     }
     Err(last.unwrap_or_else(|| Error::Config("the server's name has no address".into())))
+}
+
+/// Connects to one address, in two attempts if the server wants another version.
+fn connect_whole(
+    addr: &SocketAddr,
+    server_name: &str,
+    config: &Inner,
+    ticket: Option<&SessionTicket>,
+) -> Result<Connection> {
+    let begun = connect_one(addr, server_name, config, ticket, false)?;
+    let socket = begun.socket();
+    let result = begun.finish();
+    match config.version_asked_for(&socket, &result) {
+        Some(version) => {
+            let (socket, session) = config.connect_again(addr, server_name, version, |_| Ok(()))?;
+            establish::begin(socket, session, &config.settings, Instant::now())?.finish()
+        }
+        None => result,
+    }
 }
 
 fn connect_one(
@@ -243,9 +262,59 @@ impl Inner {
         early: bool,
         prepare: impl FnOnce(&Socket) -> Result<()>,
     ) -> Result<(Socket, Prepared)> {
+        let socket = self.connected(addr, None, prepare)?;
+        let mut session = self.tls.session(Some(server_name), &self.settings, early)?;
+        if let Some(ticket) = ticket {
+            ticket.apply(&mut session)?;
+            if early {
+                ticket.apply_limits(&socket)?;
+            }
+        }
+        Ok((socket, session))
+    }
+
+    /// The same for a second attempt, in a version that the server has asked for. It continues no
+    /// session: tickets are good for one version (RFC 9369 5).
+    pub(crate) fn connect_again(
+        &self,
+        addr: &SocketAddr,
+        server_name: &str,
+        version: Version,
+        prepare: impl FnOnce(&Socket) -> Result<()>,
+    ) -> Result<(Socket, Prepared)> {
+        let socket = self.connected(addr, Some(version), prepare)?;
+        let session = self.tls.session(Some(server_name), &self.settings, false)?;
+        Ok((socket, session))
+    }
+
+    /// The version to begin anew in, if that is why an attempt on `socket` has ended: the server
+    /// speaks another one than the ClientHello has announced (RFC 9368 2.1).
+    pub(crate) fn version_asked_for<T>(
+        &self,
+        socket: &Socket,
+        result: &Result<T>,
+    ) -> Option<Version> {
+        let began = self.settings.socket.version.unwrap_or(Version::V1);
+        let asked = socket.version().ok()?;
+        match result {
+            Err(Error::Closed(reason)) if reason.is_version_negotiation() => {
+                (asked != began).then_some(asked)
+            }
+            _ => None,
+        }
+    }
+
+    fn connected(
+        &self,
+        addr: &SocketAddr,
+        again: Option<Version>,
+        prepare: impl FnOnce(&Socket) -> Result<()>,
+    ) -> Result<Socket> {
         let socket = Socket::open(addr).map_err(driver::open_error)?;
-        let settings = &self.settings;
-        settings.apply(&socket)?;
+        self.settings.apply(&socket)?;
+        socket
+            .set_restart(again)
+            .map_err(|err| Error::Io("setting the version", err))?;
         prepare(&socket)?;
         if let Some(local) = &self.bind {
             socket
@@ -255,13 +324,6 @@ impl Inner {
         socket
             .connect(addr)
             .map_err(|err| Error::Io("connecting", err))?;
-        let mut session = self.tls.session(Some(server_name), settings, early)?;
-        if let Some(ticket) = ticket {
-            ticket.apply(&mut session)?;
-            if early {
-                ticket.apply_limits(&socket)?;
-            }
-        }
-        Ok((socket, session))
+        Ok(socket)
     }
 }

@@ -236,6 +236,19 @@ impl SocketConfig {
         out.0
     }
 
+    /// `struct quic_config` of a client that starts anew where a server asks for another version
+    /// than the one that the ClientHello announces; `again` is the version of the second attempt.
+    pub(crate) fn encode_restart(again: Option<Version>) -> [u8; 28] {
+        let mut out = Writer::<28>::default();
+        out.put(0, &again.map_or(0, |version| version.0).to_ne_bytes());
+        let restart = match again {
+            None => NEGOTIATION_RESTART,
+            Some(_) => NEGOTIATION_RESTARTED,
+        };
+        out.put(21, &[restart]);
+        out.0
+    }
+
     /// The version in `struct quic_config` from `getsockopt`; 0 stands for version 1.
     pub(crate) fn read_version(bytes: &[u8]) -> Version {
         match Reader(bytes).u32(0) {
@@ -244,6 +257,11 @@ impl SocketConfig {
         }
     }
 }
+
+/// `QUIC_NEGOTIATION_RESTART`.
+const NEGOTIATION_RESTART: u8 = 1;
+/// `QUIC_NEGOTIATION_RESTARTED`.
+const NEGOTIATION_RESTARTED: u8 = 2;
 
 /// Microseconds as the options take them; too long a time becomes the longest one.
 fn micros(time: Option<Duration>) -> u32 {

@@ -77,6 +77,11 @@ pub(crate) fn begin(
 }
 
 impl Pending {
+    /// The socket, to be asked how the attempt has ended.
+    pub(crate) fn socket(&self) -> Arc<Socket> {
+        Arc::clone(&self.opening.shared.socket)
+    }
+
     /// Lets the user write before the end of the handshake.
     pub(crate) fn open_for_early_data(&self) -> Result<()> {
         let socket = &self.opening.shared.socket;

@@ -232,6 +232,13 @@ impl Socket {
         self.set(opt::CONFIG, &config.encode())
     }
 
+    /// Client: says that this program starts anew where the server asks for another version, or
+    /// that this is the new attempt, in the version `again`. Kernels that do not know it go on with
+    /// the same ClientHello.
+    pub(crate) fn set_restart(&self, again: Option<Version>) -> io::Result<()> {
+        self.set(opt::CONFIG, &SocketConfig::encode_restart(again))
+    }
+
     /// The version in use; where the kernel does not tell it, the one that was configured.
     pub(crate) fn version(&self) -> io::Result<Version> {
         // Both structures begin with it.

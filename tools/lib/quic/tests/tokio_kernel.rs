@@ -4,6 +4,9 @@
 //! Ignored elsewhere; in a guest:
 //! `cargo test -p libquic --features tokio --test tokio_kernel -- --ignored`.
 
+#[path = "common/middlebox.rs"]
+mod middlebox;
+
 use std::{
     future::Future,
     io::{
@@ -38,8 +41,10 @@ use quic::{
     ServerConfig,
     ServerConfigBuilder,
     SessionTicket,
+    SocketConfig,
     TransportParams,
-    Trust, //
+    Trust,
+    Version, //
 };
 use tokio::{
     io::{
@@ -48,6 +53,11 @@ use tokio::{
     },
     task::JoinSet,
     time::timeout, //
+};
+
+use middlebox::{
+    behind_version_1,
+    ignore_other_versions, //
 };
 
 /// An emulated guest is slow.
@@ -443,4 +453,33 @@ fn the_examples_talk_to_each_other() {
         server.kill().unwrap();
         server.wait().unwrap();
     }
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
+fn a_client_starts_anew_in_the_version_of_a_server_that_speaks_no_other() {
+    let listener = quic::Listener::bind("127.0.0.1:0", &server().build().unwrap()).unwrap();
+    ignore_other_versions(&listener);
+    let mut socket = SocketConfig::default();
+    socket.version = Some(Version::V2);
+    let config = client().socket(socket).build().unwrap();
+    behind_version_1(listener.local_addr().unwrap(), |addr| {
+        std::thread::scope(|scope| {
+            let server = scope.spawn(|| {
+                let server = listener.accept_timeout(Some(LONG))?.handshake()?;
+                server.wait_closed(Some(LONG)).map(|_| ())
+            });
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(limit(async {
+                let client = Connection::connect(addr, "server.test", &config)
+                    .await
+                    .unwrap();
+                assert_eq!(client.info().version, Version::V1);
+                client.close(0, "").await.unwrap();
+            }));
+            server.join().unwrap().unwrap();
+        });
+    });
 }

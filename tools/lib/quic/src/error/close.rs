@@ -34,6 +34,11 @@ impl CloseReason {
         }
     }
 
+    /// Whether no version was agreed on.
+    pub(crate) fn is_version_negotiation(&self) -> bool {
+        !self.application && self.code == VERSION_NEGOTIATION_ERROR
+    }
+
     /// Name of a transport error code (RFC 9000 20.1), if it has one.
     pub fn name(&self) -> Option<&'static str> {
         if self.application {
@@ -65,6 +70,9 @@ impl fmt::Display for CloseReason {
         }
     }
 }
+
+/// RFC 9368 10.2.
+const VERSION_NEGOTIATION_ERROR: u32 = 0x11;
 
 /// Transport error codes of RFC 9000 20.1 and RFC 9368 9.
 const NAMES: &[(u32, &str)] = &[

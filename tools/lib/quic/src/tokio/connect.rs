@@ -235,16 +235,33 @@ async fn connect_any(
 ) -> Result<Connection> {
     let mut last = None;
     for addr in lookup(addr).await? {
-        let connected = match connect_one(&addr, server_name, &config.0, ticket, false) {
-            Ok(pending) => pending.finish().await,
-            Err(err) => Err(err),
-        };
-        match connected {
+        match connect_whole(&addr, server_name, &config.0, ticket).await {
             Err(err @ (Error::Io(..) | Error::Timeout(_))) => last = Some(err),
             other => return other,
         }
     }
     Err(last.unwrap_or_else(|| Error::Config("the server's name has no address".into())))
+}
+
+/// Connects to one address, in two attempts if the server wants another version.
+async fn connect_whole(
+    addr: &SocketAddr,
+    server_name: &str,
+    config: &Inner,
+    ticket: Option<&SessionTicket>,
+) -> Result<Connection> {
+    let pending = connect_one(addr, server_name, config, ticket, false)?;
+    let socket = Arc::clone(&pending.opening.shared.socket);
+    let result = pending.finish().await;
+    match config.version_asked_for(&socket, &result) {
+        Some(version) => {
+            let (socket, prepared) = config.connect_again(addr, server_name, version, prepare)?;
+            Pending::new(socket, prepared, &config.settings, Instant::now())?
+                .finish()
+                .await
+        }
+        None => result,
+    }
 }
 
 fn connect_one(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a change of version means for 0-RTT (RFC 9369 4.1).
+//! What a change of version means for 0-RTT (RFC 9369 4.1) and for the ClientHello (RFC 9368 2.1).
 
 use quic_core::common::id::{
     Dir,
@@ -9,6 +9,8 @@ use quic_core::common::id::{
     Version, //
 };
 use quic_core::common::time::Duration;
+use quic_core::conn::event::CloseKind;
+use quic_core::conn::Restart;
 use quic_core::packet::Packet as Parsed;
 use quic_sim::net::{
     Link,
@@ -29,6 +31,7 @@ use quic_sim::tls::{
     Shape,
     Step, //
 };
+use quic_sim::world::Node;
 
 const BOTH: [(Version, Version); 2] = [(Version::V1, Version::V2), (Version::V2, Version::V1)];
 
@@ -147,5 +150,119 @@ fn a_client_that_knows_the_negotiated_version_sends_no_early_data_any_more() {
         assert!(later.contains(&(Level::Initial, theirs)), "{later:?}");
         let early = later.iter().filter(|(level, _)| *level == Level::Early);
         assert_eq!(early.count(), 0, "{later:?}");
+    }
+}
+
+/// A client that begins in `version`, and a server that does not change versions.
+fn stubborn(version: Version, restart: Restart) -> (Setup, Setup) {
+    let (mut client, mut server) = (Setup::default(), Setup::default());
+    client.config.version = version.0;
+    client.config.restart = restart;
+    client.plan.streams = vec![(Dir::Bidi, 1)];
+    server.config.compatible_versions = false;
+    server.plan.reply = Some(1);
+    (client, server)
+}
+
+/// The client's first flight, and a Version Negotiation packet in answer to it.
+fn refused(pair: &Pair, spoken: &[Version]) -> (Vec<Packet>, Packet) {
+    let flight = pair.client.borrow_mut().drive(pair.world.now);
+    let flight: Vec<Packet> = flight.into_iter().map(|(_, packet)| packet).collect();
+    let first = flight.first().expect("a first flight");
+    let Ok(Parsed::Protected(header)) = Parsed::parse_first(&first.bytes, 8) else {
+        panic!("an Initial packet");
+    };
+    let mut bytes = vec![0xc0, 0, 0, 0, 0];
+    for id in [header.scid, header.dcid] {
+        bytes.push(id.len() as u8);
+        bytes.extend_from_slice(id.as_slice());
+    }
+    for version in spoken {
+        bytes.extend(version.0.to_be_bytes());
+    }
+    let answer = Packet {
+        src: first.dst,
+        dst: first.src,
+        ecn: 0,
+        bytes,
+    };
+    (flight, answer)
+}
+
+fn close_of(pair: &Pair) -> Option<(CloseKind, u64)> {
+    let client = pair.client.borrow();
+    let info = client.peer.connection.close_info();
+    info.map(|info| (info.kind, info.code))
+}
+
+#[test]
+fn an_attempt_whose_client_hello_would_be_wrong_ends_and_says_in_which_version_to_begin() {
+    for (announced, spoken) in BOTH {
+        let (client, server) = stubborn(announced, Restart::Owner);
+        let mut pair = Pair::new(1, Link::default(), &client, server);
+        pair.world.net.tap = Some(Vec::new());
+        let (_, answer) = refused(&pair, &[Version(0x1a2a_3a4a), spoken]);
+        let now = pair.world.now;
+        pair.client.borrow_mut().receive(now, answer);
+        pair.wait(Duration::from_secs(1));
+        assert_eq!(close_of(&pair), Some((CloseKind::VersionNegotiation, 0x11)));
+        assert_eq!(pair.client.borrow().peer.connection.version(), spoken.0);
+        assert!(pair.world.net.tap.expect("a tap").is_empty());
+    }
+}
+
+#[test]
+fn a_client_hello_that_announces_the_version_asked_for_is_sent_again() {
+    let (client, server) = stubborn(Version(123), Restart::Owner);
+    let mut pair = Pair::new(1, Link::default(), &client, server);
+    assert!(pair.transfer(10, 1, 1), "{}", pair.describe());
+    assert_eq!(pair.client.borrow().peer.stats.version_negotiation_in, 1);
+}
+
+#[test]
+fn a_client_hello_that_announces_another_version_is_refused_by_those_who_read_it() {
+    let (mut client, server) = stubborn(Version::V2, Restart::Never);
+    client.shape.early = true;
+    client.plan.early = true;
+    client.remembered = Some(params());
+    let mut pair = Pair::new(1, Link::default(), &client, server);
+    pair.world.net.tap = Some(Vec::new());
+    let (_, answer) = refused(&pair, &[Version::V1]);
+    let now = pair.world.now;
+    pair.client.borrow_mut().receive(now, answer);
+    pair.wait(Duration::from_secs(1));
+    assert_eq!(close_of(&pair), Some((CloseKind::PeerTransport, 0x11)));
+    // No 0-RTT: its keys are those of the version that was refused.
+    let sent = long_headers(&pair.world.net.tap.take().expect("a tap"));
+    assert!(sent.contains(&(Level::Initial, Version::V1)));
+    assert!(
+        sent.iter().all(|(level, _)| *level != Level::Early),
+        "{sent:?}"
+    );
+}
+
+#[test]
+fn the_attempt_that_follows_a_version_negotiation_finds_a_server_of_one_version() {
+    let (client, server) = stubborn(Version::V1, Restart::Second);
+    let mut pair = Pair::new(1, Link::default(), &client, server);
+    // There is no third attempt.
+    let (flight, answer) = refused(&pair, &[Version::V2]);
+    let now = pair.world.now;
+    pair.client.borrow_mut().receive(now, answer);
+    for packet in flight {
+        pair.world.net.send(now, packet);
+    }
+    assert!(pair.transfer(10, 1, 1), "{}", pair.describe());
+    assert_eq!(pair.client.borrow().peer.stats.version_negotiation_in, 0);
+}
+
+#[test]
+fn the_attempt_that_follows_a_forged_version_negotiation_finds_it_out() {
+    for (version, _) in BOTH {
+        let (client, mut server) = stubborn(version, Restart::Second);
+        server.config.compatible_versions = true;
+        let mut pair = Pair::new(1, Link::default(), &client, server);
+        assert!(!pair.transfer(10, 1, 1));
+        assert_eq!(close_of(&pair), Some((CloseKind::LocalTransport, 0x11)));
     }
 }

@@ -10,10 +10,12 @@ use std::{
 
 use quic_core::common::id::{
     Dir,
-    Side, //
+    Side,
+    Version, //
 };
 use quic_core::common::time::Duration;
 use quic_core::conn::event::CloseKind;
+use quic_core::conn::Restart;
 use quic_sim::net::{
     Link,
     Net, //
@@ -250,4 +252,31 @@ fn a_close_of_quinns_reaches_us_with_code_and_reason() {
     let info = client.peer.connection.close_info().expect("a cause");
     assert_eq!((info.kind, info.code), (CloseKind::PeerApplication, 42));
     assert_eq!(info.reason(), b"enough");
+}
+
+#[test]
+fn our_client_of_version_2_finds_a_quinn_that_speaks_version_1_alone() {
+    let identity = Rc::new(Identity::generate());
+    let link = Link::default();
+    let mut setup = setup(&identity);
+    setup.plan.streams = vec![(Dir::Bidi, 1)];
+    setup.config.version = Version::V2.0;
+    // By itself: quinn does not look at what the ClientHello announces.
+    let (mut world, client, server) = our_client(1, &link, &identity, &setup, false);
+    assert!(transfer(&mut world, &client, &server, 1));
+    assert_eq!(client.borrow().peer.connection.version(), Version::V1.0);
+    // In two attempts.
+    setup.config.restart = Restart::Owner;
+    let (mut world, client, server) = our_client(2, &link, &identity, &setup, false);
+    assert!(!transfer(&mut world, &client, &server, 1));
+    let info = client.borrow().peer.connection.close_info().copied();
+    assert_eq!(
+        info.map(|info| info.kind),
+        Some(CloseKind::VersionNegotiation)
+    );
+    setup.config.version = client.borrow().peer.connection.version();
+    assert_eq!(setup.config.version, Version::V1.0);
+    setup.config.restart = Restart::Second;
+    let (mut world, client, server) = our_client(3, &link, &identity, &setup, false);
+    assert!(transfer(&mut world, &client, &server, 1));
 }
