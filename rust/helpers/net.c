@@ -489,6 +489,29 @@ void quic_helper_skb_set_udp_gso(struct sk_buff *skb, unsigned int size,
 }
 
 /*
+ * The flow label of a packet: a keyed hash of addresses and ports, so that it
+ * tells nobody that two paths are of one connection (RFC 9000 9.7), unless the
+ * system or IPV6_AUTOFLOWLABEL of the socket want none.
+ */
+static __be32 flow_label(struct net *net, const struct sock *sk, struct sk_buff *skb,
+			 const struct in6_addr *saddr, const struct in6_addr *daddr,
+			 const struct udphdr *uh)
+{
+	bool wanted = inet6_test_bit(AUTOFLOWLABEL_SET, sk) ?
+		      inet6_test_bit(AUTOFLOWLABEL, sk) : ip6_default_np_autolabel(net);
+	struct flowi6 flow = {
+		.saddr = *saddr,
+		.daddr = *daddr,
+		.flowi6_proto = IPPROTO_UDP,
+		.fl6_sport = uh->source,
+		.fl6_dport = uh->dest,
+	};
+
+	/* RFC 9000 9.7 #1, RFC 9000 9.7 #2 */
+	return ip6_make_flowlabel(net, skb, 0, wanted, &flow);
+}
+
+/*
  * Sends a datagram by IPv6.  udp_tunnel6_xmit_skb() will not do: what comes by
  * it counts as the packet of a device on top of another one, and the IP layer
  * keeps to the route's MTU then, whatever IPV6_MTU_DISCOVER says.
@@ -497,6 +520,7 @@ void quic_helper_udp6_xmit(struct dst_entry *dst, struct sock *sk, struct sk_buf
 			   const struct in6_addr *saddr, const struct in6_addr *daddr,
 			   u8 tos, u8 ttl, __be16 sport, __be16 dport)
 {
+	struct net *net = dev_net(dst_dev(dst));
 	struct ipv6hdr *ip6h;
 	struct udphdr *uh;
 
@@ -510,13 +534,13 @@ void quic_helper_udp6_xmit(struct dst_entry *dst, struct sock *sk, struct sk_buf
 
 	ip6h = __skb_push(skb, sizeof(*ip6h));
 	skb_reset_network_header(skb);
-	ip6_flow_hdr(ip6h, tos, 0);
+	ip6_flow_hdr(ip6h, tos, flow_label(net, sk, skb, saddr, daddr, uh));
 	ip6h->nexthdr = IPPROTO_UDP;
 	ip6h->hop_limit = ttl;
 	ip6h->saddr = *saddr;
 	ip6h->daddr = *daddr;
 	memset(skb->cb, 0, sizeof(struct inet6_skb_parm));
-	ip6_local_out(dev_net(dst_dev(dst)), sk, skb);
+	ip6_local_out(net, sk, skb);
 }
 
 /* SO_PRIORITY and SO_MARK. */

@@ -15,7 +15,7 @@ if [ -d "${1:-}" ]; then
 	dir=$1
 	shift
 fi
-[ $# -gt 0 ] || set -- quic_path_version quic_path_move quic_path_mtu quic_path_ecn quic_path_end
+[ $# -gt 0 ] || set -- quic_path_version quic_path_move quic_path_mtu quic_path_ecn quic_path_end quic_path_header
 
 skip()
 {
