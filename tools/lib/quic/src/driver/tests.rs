@@ -29,6 +29,7 @@ use crate::{
     },
 };
 
+mod hello;
 mod identity;
 mod pipe;
 mod resumption;

@@ -202,7 +202,7 @@ fn wrong_transport_parameters_give_transport_parameter_error() {
 
 #[test]
 fn without_transport_parameters_the_handshake_ends_with_missing_extension() {
-    // RFC 9001 8.2 #1 test
+    // RFC 9001 8.2 #1 test, RFC 9001 8.2 #2 test
     for liar in [Side::Client, Side::Server] {
         let (found, _) = with_params(liar, |_| None);
         assert_eq!(found, Some(0x16d), "{liar:?}");

@@ -55,6 +55,7 @@ fn the_handshake_takes_one_round_trip_for_the_client_and_is_confirmed_in_two() {
     assert!(taken <= Duration::from_millis(205), "{taken:?}");
 }
 
+// RFC 9001 5.3 #1 test
 #[test]
 fn every_cipher_suite_carries_a_connection() {
     for suite in [
