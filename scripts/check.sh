@@ -38,6 +38,7 @@ run clippy-tools 'tools: clippy, warnings are errors' cargo_in tools clippy --re
 run docs-tools 'tools: documentation of the library, warnings are errors' \
 	cargo_in tools rustdoc --release -p libquic --lib --all-features -- -D warnings
 run build-tools 'tools: release build' "$TOP/scripts/build-tools.sh"
+run headers 'headers: C89 to C23, C++11 to C++20, in any order with those of the system' "$TOP/scripts/headers.sh"
 run compliance 'compliance: requirements of the RFCs cited and tested' "$TOP/scripts/compliance.sh" check
 run selftests 'guest: kselftests of the socket interface' "$TOP/scripts/guest-tests.sh" selftests
 run library 'guest: the handshake library over loopback' "$TOP/scripts/guest-tests.sh" library

@@ -26,9 +26,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/socket.h>
-#include <netinet/in.h>
+#if !defined(_LINUX_IN_H) && !defined(_UAPI_LINUX_IN_H)
+#include <netinet/in.h> /* <linux/in.h> has the same structures and cannot come before it */
+#endif
 #include <linux/quic.h>
-#include <gnutls/gnutls.h>
+#include <gnutls/abstract.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -92,7 +94,7 @@ int quic_handshake(gnutls_session_t session);
  */
 enum quic_handshake_step_op {
 	QUIC_HANDSHAKE_STEP_OP_SENDMSG = 1,
-	QUIC_HANDSHAKE_STEP_OP_RECVMSG,
+	QUIC_HANDSHAKE_STEP_OP_RECVMSG
 };
 
 /* sendmsg(sockfd, msg, flags); retval: bytes sent or a negative errno. */
@@ -111,7 +113,7 @@ struct quic_handshake_step_recvmsg {
 
 struct quic_handshake_step {
 	enum quic_handshake_step_op op;
-	union {
+	__extension__ union {
 		struct quic_handshake_step_sendmsg s_sendmsg;
 		struct quic_handshake_step_recvmsg s_recvmsg;
 	};
