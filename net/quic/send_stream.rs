@@ -145,10 +145,12 @@ pub(crate) fn open(
         Err(CoreError::WouldBlock) => {}
         Err(e) => return Err(errno(e)),
     }
-    if flags & MSG_QUIC_STREAM_SNDBLOCK != 0 {
+    let dontwait = flags & MSG_QUIC_STREAM_DONTWAIT != 0;
+    // RFC 9000 4.6 #5: who waits tells the peer; who does not, only if asked to.
+    if !dontwait || flags & MSG_QUIC_STREAM_SNDBLOCK != 0 {
         streams(sk)?.note_streams_blocked(id.dir());
     }
-    if flags & MSG_QUIC_STREAM_DONTWAIT != 0 {
+    if dontwait {
         return Err(EAGAIN);
     }
     wait(sk, timeout, |sk| {

@@ -116,6 +116,9 @@ impl Streams {
         self.account_send(before, after);
         self.send_credit.take(len);
         self.schedule_data(id);
+        if fin {
+            self.release_if_finished(id);
+        }
         Ok(())
     }
 
@@ -124,6 +127,7 @@ impl Streams {
         let send = send_mut(&mut self.table, id).ok_or(Error::Invalid)?;
         send.finish()?;
         self.schedule_data(id);
+        self.release_if_finished(id);
         Ok(())
     }
 

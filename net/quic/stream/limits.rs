@@ -8,7 +8,8 @@
 //! and has no object was released.
 //!
 //! Bound: the ranges lie between streams that exist or were released while others below them were
-//! not, and no more streams can be open than the limit allows; 4096 of a type at most.
+//! not, and no more streams can be open than the limit allows; 4096 of a type at most, and a
+//! quarter more of which only acknowledgements are missing.
 
 #![forbid(unsafe_code)]
 
@@ -24,7 +25,9 @@ use crate::{
 /// (the user interface allows no more).
 pub const MAX_OPEN: u64 = 4096;
 
-/// A new limit is announced when this part of the streams was used up: 1/4, or one stream.
+/// A new limit is announced when this part of the streams was used up: 1/4, or one stream. A peer
+/// that has less than that left is told of every stream: it may be waiting for just one, and others
+/// that stay open for long must not keep it waiting.
 const UPDATE_FRACTION: u64 = 4;
 
 /// Where a stream stands that has no object.
@@ -90,8 +93,10 @@ pub struct Granted {
     concurrent: u64,
     /// Largest limit announced, as a count of streams over the connection's life.
     limit: u64,
-    /// Streams released so far.
+    /// Streams that are over so far.
     released: u64,
+    /// Those among them that still wait for acknowledgements.
+    lingering: u64,
 }
 
 impl Granted {
@@ -101,6 +106,7 @@ impl Granted {
             concurrent: initial.min(MAX_OPEN),
             limit: initial.min(StreamId::MAX_STREAMS),
             released: 0,
+            lingering: 0,
         }
     }
 
@@ -109,11 +115,31 @@ impl Granted {
         self.limit
     }
 
-    /// Notes that a stream of the peer is over. Returns whether a new limit is worth a frame.
-    pub fn on_released(&mut self) -> bool {
+    /// Notes that a stream of the peer, which has opened `opened` so far, is over. Returns whether a
+    /// new limit is worth a frame.
+    pub fn on_released(&mut self, opened: u64) -> bool {
         self.released = self.released.saturating_add(1);
         let step = (self.concurrent / UPDATE_FRACTION).max(1);
-        self.next_limit().saturating_sub(self.limit) >= step
+        let gain = self.next_limit().saturating_sub(self.limit);
+        gain >= step || (gain > 0 && self.limit.saturating_sub(opened) < step)
+    }
+
+    /// Whether a stream may count as over of which only acknowledgements are missing: the new limit
+    /// then goes out with the stream's end. A peer that acknowledges nothing gains a quarter of the
+    /// streams by that.
+    pub fn may_linger(&self) -> bool {
+        self.lingering < self.concurrent / UPDATE_FRACTION
+    }
+
+    /// As [`Self::on_released`], of a stream that [`Self::may_linger`].
+    pub fn on_lingering(&mut self, opened: u64) -> bool {
+        self.lingering = self.lingering.saturating_add(1);
+        self.on_released(opened)
+    }
+
+    /// The last acknowledgement of such a stream came.
+    pub fn on_settled(&mut self) {
+        self.lingering = self.lingering.saturating_sub(1);
     }
 
     /// The limit that could be announced now.
@@ -170,14 +196,40 @@ mod tests {
     #[test]
     fn the_limit_moves_with_the_streams_that_are_over() {
         let mut granted = Granted::new(8);
-        assert!(!granted.on_released());
-        assert!(granted.on_released());
+        assert!(!granted.on_released(1));
+        assert!(granted.on_released(2));
         assert_eq!((granted.limit(), granted.next_limit()), (8, 10));
         granted.on_announced(10);
-        assert!(!granted.on_released());
+        assert!(!granted.on_released(3));
         let mut single = Granted::new(1);
-        assert!(single.on_released());
+        assert!(single.on_released(1));
         assert_eq!(single.next_limit(), 2);
+    }
+
+    #[test]
+    fn every_stream_counts_for_a_peer_that_has_few_left() {
+        let mut granted = Granted::new(100);
+        assert!(!granted.on_released(75));
+        assert!(granted.on_released(76));
+        granted.on_announced(102);
+        assert!(granted.on_released(100));
+        assert_eq!(granted.next_limit(), 103);
+    }
+
+    #[test]
+    fn a_quarter_of_the_streams_may_wait_for_acknowledgements() {
+        let mut granted = Granted::new(8);
+        for _ in 0..2 {
+            assert!(granted.may_linger());
+            granted.on_lingering(8);
+        }
+        assert!(!granted.may_linger());
+        assert_eq!(granted.next_limit(), 10);
+        granted.on_settled();
+        assert!(granted.may_linger());
+        assert_eq!(granted.next_limit(), 10);
+        // With so few streams each is waited for.
+        assert!(!Granted::new(3).may_linger());
     }
 
     #[test]
@@ -185,7 +237,7 @@ mod tests {
         let mut granted = Granted::new(5000);
         assert_eq!((granted.limit(), granted.next_limit()), (5000, 5000));
         for _ in 0..904 {
-            assert!(!granted.on_released());
+            assert!(!granted.on_released(5000));
         }
         assert_eq!(granted.next_limit(), 5000);
         granted.on_announced(3);

@@ -127,6 +127,9 @@ impl Streams {
             return;
         };
         if !stream.is_finished() {
+            if stream.is_done_with() && !stream.lingers {
+                self.count_lingering(id);
+            }
             return;
         }
         self.schedule.remove(&mut self.table, id);
@@ -144,9 +147,31 @@ impl Streams {
         if self.active == Some(id) {
             self.active = None;
         }
-        if !self.is_own(id) && self.granted.get_mut(id.dir()).on_released() {
+        if self.is_own(id) {
+            return;
+        }
+        let opened = self.peers.get(id.dir()).next();
+        let granted = self.granted.get_mut(id.dir());
+        if stream.lingers {
+            granted.on_settled();
+        } else if granted.on_released(opened) {
             // RFC 9000 4.6 #6: not waiting for STREAMS_BLOCKED.
             *self.pending.max_streams.get_mut(id.dir()) = true;
+        }
+    }
+
+    /// Counts a stream of the peer as over although its end is not acknowledged, if that is allowed.
+    fn count_lingering(&mut self, id: StreamId) {
+        let is_own = self.is_own(id);
+        let opened = self.peers.get(id.dir()).next();
+        let granted = self.granted.get_mut(id.dir());
+        if is_own || !granted.may_linger() {
+            return;
+        }
+        if let Some(stream) = self.table.get_mut(id) {
+            stream.lingers = true;
+            // RFC 9000 4.6 #6
+            *self.pending.max_streams.get_mut(id.dir()) |= granted.on_lingering(opened);
         }
     }
 

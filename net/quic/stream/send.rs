@@ -102,6 +102,11 @@ impl SendHalf {
         self.state == SendState::Ready && self.fin == Fin::Open && self.buffer.end() == 0
     }
 
+    /// Whether the application has written the end of the stream.
+    pub fn is_ended(&self) -> bool {
+        self.fin != Fin::Open && self.reset.is_none()
+    }
+
     /// Whether the FIN was asked for and is not in a packet.
     pub fn is_fin_pending(&self) -> bool {
         self.fin == Fin::Pending && self.state.may_send_data()

@@ -60,6 +60,8 @@ pub struct Stream {
     pub incremental: bool,
     /// The application has announced more data; what there is waits for it.
     pub corked: bool,
+    /// The peer's limit counts the stream as over already.
+    pub(super) lingers: bool,
     /// Place on the list of streams with data to send.
     pub(super) data_link: Link,
     /// Place on the list of streams with control frames to send.
@@ -76,6 +78,7 @@ impl Stream {
             urgency: DEFAULT_URGENCY,
             incremental: true,
             corked: false,
+            lingers: false,
             data_link: Link::default(),
             control_link: Link::default(),
         }
@@ -92,6 +95,17 @@ impl Stream {
             .as_ref()
             .is_none_or(|half| half.state().is_terminal());
         sent && read
+    }
+
+    /// Whether the application has nothing more to do with the stream: it has read everything and
+    /// written its own end.
+    pub fn is_done_with(&self) -> bool {
+        let wrote = self.send.as_ref().is_none_or(SendHalf::is_ended);
+        let read = self
+            .recv
+            .as_ref()
+            .is_none_or(|half| half.state().is_terminal());
+        wrote && read
     }
 }
 

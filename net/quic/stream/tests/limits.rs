@@ -73,6 +73,57 @@ fn the_limit_moves_as_streams_end_and_the_peer_need_not_ask() {
     }
 }
 
+/// Echoes stream `id` of the client: both write their end. Returns the server's packets, which the
+/// client has not acknowledged.
+fn echo(client: &mut End, server: &mut End, id: StreamId) -> Vec<Packet> {
+    assert_eq!(client.streams.open(Some(id), Dir::Bidi), Ok(id));
+    client.write(id, b"x", true).unwrap();
+    for packet in client.transmit_all() {
+        server.receive(&packet).unwrap();
+    }
+    assert!(server.read_stream().2);
+    server.write(id, b"x", true).unwrap();
+    let packets = server.transmit_all();
+    for packet in &packets {
+        client.receive(packet).unwrap();
+    }
+    assert!(client.read_stream().2);
+    packets
+}
+
+#[test]
+fn few_short_streams_among_long_ones_end_and_others_follow() {
+    let (mut client, mut server) = End::pair(&params(1000, 100));
+    for index in 0..97 {
+        assert_eq!(client.open(Dir::Bidi), client_bidi(index));
+    }
+    // None of those ends. The limit comes with the end of the stream before, in one packet.
+    for index in 97..300 {
+        let packets = echo(&mut client, &mut server, client_bidi(index));
+        assert_eq!(packets.len(), 1, "{index}");
+        server.on_acked(&packets[0]);
+        settle(&mut client, &mut server);
+    }
+}
+
+#[test]
+fn a_peer_that_acknowledges_nothing_gains_a_quarter_of_the_streams() {
+    let (mut client, mut server) = End::pair(&params(1000, 8));
+    let packets: Vec<_> = (0..10)
+        .flat_map(|index| echo(&mut client, &mut server, client_bidi(index)))
+        .collect();
+    assert_eq!(server.streams.len(), 10);
+    assert_eq!(client.streams.open(None, Dir::Bidi), Err(Error::WouldBlock));
+    for packet in &packets {
+        server.on_acked(packet);
+    }
+    assert!(server.streams.is_empty());
+    settle(&mut client, &mut server);
+    for index in 10..18 {
+        assert_eq!(client.open(Dir::Bidi), client_bidi(index));
+    }
+}
+
 // RFC 9000 4.6 #5 test
 // RFC 9000 19.14 #1 test
 #[test]

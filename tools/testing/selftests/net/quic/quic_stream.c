@@ -182,6 +182,26 @@ static int use_up(struct qk_pair *p, __s64 id)
 	return ret;
 }
 
+/* The server reads a stream to its end and ends it, which the client reads. */
+static int echo_end(struct qk_pair *p, __s64 id)
+{
+	struct qk_item it;
+	char buf[16];
+	ssize_t ret;
+
+	do
+		ret = qk_next(p->server, &it, buf, sizeof(buf));
+	while (ret >= 0 && (it.stream_id != id || !(it.stream_flags & FIN)));
+	if (ret >= 0)
+		ret = qk_send(p->server, id, FIN, "done", 4, 0);
+	while (ret >= 0) {
+		ret = qk_next(p->client, &it, buf, sizeof(buf));
+		if (ret >= 0 && it.kind == QK_STREAM)
+			return it.stream_flags & FIN ? 0 : -EBADMSG;
+	}
+	return ret;
+}
+
 QUIC_TEST_F(stream, the_limit_moves_as_streams_end)
 {
 	int i;
@@ -225,6 +245,51 @@ QUIC_TEST_F(stream, a_sender_waiting_for_the_limit_is_woken)
 	EXPECT_EQ(7, seen);
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
+}
+
+FIXTURE(many) {
+	struct qk_pair p;
+};
+
+FIXTURE_SETUP(many)
+{
+	struct timeval limit = { .tv_sec = qk_wait_ms() / 1000 };
+	struct qk_opts opts = {};
+	int ret = qk_setup();
+
+	if (ret)
+		SKIP(return, "no QUIC sockets here: %s", strerror(-ret));
+	ASSERT_EQ(0, qk_pair_open(&self->p, &opts));
+	ASSERT_EQ(0, setsockopt(self->p.client, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)));
+}
+
+FIXTURE_TEARDOWN(many)
+{
+	qk_pair_close(&self->p);
+}
+
+QUIC_TEST_F(many, one_stream_that_ended_makes_room_for_one)
+{
+	ASSERT_EQ(0, use_up(&self->p, QK_CLIENT_BIDI(0)));
+	/* All that the limit of the beginning allows, and none of them ends. */
+	ASSERT_EQ(1, qk_send(self->p.client, QK_CLIENT_BIDI(99), NEW, "x", 1, 0));
+	EXPECT_EQ(1, qk_send(self->p.client, QK_CLIENT_BIDI(100), NEW, "x", 1, 0));
+	EXPECT_EQ(-EAGAIN,
+		  qk_send(self->p.client, QK_CLIENT_BIDI(101), NEW | DONTWAIT, "x", 1, 0));
+}
+
+QUIC_TEST_F(many, at_the_limit_each_end_brings_the_next_stream_with_it)
+{
+	int i;
+
+	ASSERT_EQ(1, qk_send(self->p.client, QK_CLIENT_BIDI(98), NEW, "x", 1, 0));
+	for (i = 99; i < 150; i++) {
+		ASSERT_EQ(1, qk_send(self->p.client, QK_CLIENT_BIDI(i), NEW | DONTWAIT, "x", 1, 0)) {
+			TH_LOG("stream number %d", i);
+		}
+		ASSERT_EQ(0, qk_send(self->p.client, QK_CLIENT_BIDI(i), FIN, "", 0, 0));
+		ASSERT_EQ(0, echo_end(&self->p, QK_CLIENT_BIDI(i)));
+	}
 }
 
 TEST_HARNESS_MAIN
