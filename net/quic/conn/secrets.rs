@@ -136,14 +136,21 @@ impl Connection {
 
     /// Installs a secret. Process context only: transforms are allocated.
     ///
-    /// `Invalid` unless establishing, for level Initial, a wrong length, a suite that is not there
-    /// or a direction that the role does not have; `NoMemory`; `Closed` if packets that waited for
-    /// the secret have ended the connection.
+    /// A secret of early data for the direction that the role does not have changes nothing:
+    /// programs written for the C module give both.
+    ///
+    /// `Invalid` unless establishing, for level Initial, a wrong length or a suite that is not
+    /// there; `NoMemory`; `Closed` if packets that waited for the secret have ended the connection.
     pub fn install_secret(&mut self, cx: &mut Cx<'_>, secret: Secret<'_>) -> Result<(), Error> {
         if self.state != State::Establishing || !self.takes_secret(&secret) {
             return Err(Error::Invalid);
         }
         let traffic = keys::Secret::new(secret.suite, secret.bytes).map_err(to_error)?;
+        // RFC 9001 5.6 #5
+        // RFC 9001 5.6 #6
+        if secret.level == Level::Early && secret.send != (self.side == Side::Client) {
+            return Ok(());
+        }
         if !secret.send {
             self.check_leftovers(cx, secret.level);
         }
@@ -184,14 +191,11 @@ impl Connection {
         }
     }
 
-    // RFC 9001 5.6 #5
-    // RFC 9001 5.6 #6
     fn takes_secret(&self, secret: &Secret<'_>) -> bool {
         match secret.level {
             Level::Initial => false,
-            Level::Early => secret.send == (self.side == Side::Client),
             Level::Handshake => !self.spaces.handshake.is_discarded,
-            Level::App => true,
+            Level::Early | Level::App => true,
         }
     }
 

@@ -219,6 +219,9 @@ static int start_early(struct qk_pair *p, const struct qk_opts *opts, bool accep
 	ret = remember(p->client);
 	if (!ret)
 		ret = qk_secret(p->client, QUIC_CRYPTO_EARLY, true, false, 0);
+	/* That of the direction without early data changes nothing. */
+	if (!ret)
+		ret = qk_secret(p->client, QUIC_CRYPTO_EARLY, false, true, 0);
 	qk_pattern(data, sizeof(data), 42, 0);
 	if (!ret)
 		ret = qk_send(p->client, 0, NEW | FIN, data, sizeof(data), 0);
@@ -227,6 +230,8 @@ static int start_early(struct qk_pair *p, const struct qk_opts *opts, bool accep
 	ret = qk_hs_hello(p, opts);
 	if (!ret && accepts)
 		ret = qk_secret(p->server, QUIC_CRYPTO_EARLY, false, false, 0);
+	if (!ret && accepts)
+		ret = qk_secret(p->server, QUIC_CRYPTO_EARLY, true, true, 0);
 	return ret;
 }
 
