@@ -462,12 +462,35 @@ fn every_violation_of_the_server_gives_its_own_error() {
             0x0a,
         ),
         ("limited early data", post_handshake(&ticket), 0x0a),
+        ("begun KeyUpdate", post_handshake(&[24, 9, 9, 9]), 0x10a),
+        ("another message", post_handshake(&[1, 0, 0, 1, 7]), 0x10a),
     ];
     for (what, payload, code) in cases {
         assert_eq!(client_says(&payload), Some(code), "{what}");
     }
+    // Another message that is not complete, short or long, is none yet.
+    assert_eq!(client_says(&post_handshake(&[1, 0, 0, 9, 7])), None);
+    assert_eq!(client_says(&post_handshake(&[1, 2, 3, 4, 7])), None);
     assert_eq!(client_says(&[0x1e]), None);
     assert_eq!(client_says(&[0x07, 3, 1, 2, 3]), None);
+}
+
+#[test]
+fn a_message_behind_the_ticket_that_is_too_long_to_keep_is_judged_at_its_end() {
+    let mut lab = Lab::new(1);
+    // A ClientHello of 8,192 bytes.
+    lab.inject(Side::Server, &post_handshake(&[1, 0, 0x20, 0]));
+    for chunk in 0..9u16 {
+        lab.drive(Side::Client);
+        assert_eq!(lab.error(Side::Client), None, "{chunk}");
+        let mut frame = vec![0x06];
+        frame.extend((0x4000 + 108 + 1000 * chunk).to_be_bytes());
+        frame.extend([0x43, 0xe8]);
+        frame.extend([7; 1000]);
+        lab.inject(Side::Server, &frame);
+    }
+    lab.drive(Side::Client);
+    assert_eq!(lab.error(Side::Client), Some(0x10a));
 }
 
 #[test]
