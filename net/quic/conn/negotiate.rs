@@ -74,13 +74,23 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes this side's parameters as TLS carries them; returns the length. `Invalid` if `out`
-    /// is too small.
-    pub fn encode_params(&self, out: &mut [u8]) -> Result<usize, Error> {
+    /// Writes this side's parameters as TLS carries them; returns the length. Where not all of them
+    /// fit, extensions that the C module does not have are given up: some programs written for it
+    /// have room for its own parameters and no more. `Invalid` if `out` is too small for those too.
+    pub fn encode_params(&mut self, out: &mut [u8]) -> Result<usize, Error> {
         let mut writer = Writer::new(out);
-        self.local
-            .encode(self.side, &mut writer)
-            .map_err(|_| Error::Invalid)?;
+        if self.local.encode(self.side, &mut writer).is_err() {
+            let local = &mut *self.local;
+            let delay = local.min_ack_delay.take();
+            let grease = local.grease.take();
+            let reset_at = core::mem::take(&mut local.reset_stream_at);
+            if local.encode(self.side, &mut writer).is_err() {
+                local.min_ack_delay = delay;
+                local.grease = grease;
+                local.reset_stream_at = reset_at;
+                return Err(Error::Invalid);
+            }
+        }
         Ok(writer.position())
     }
 

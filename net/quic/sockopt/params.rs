@@ -92,7 +92,9 @@ pub(super) fn get_ext(sk: &Sock<Quic>, value: &OptOut) -> Result {
         return Err(EINVAL);
     }
     let at = sk.attached().ok_or(EINVAL)?;
-    let len = at.core.encode_params(&mut bytes).map_err(errno)?;
+    let room = value.len().min(MAX_EXT);
+    let room = bytes.get_mut(..room).unwrap_or_default();
+    let len = at.core.encode_params(room).map_err(errno)?;
     drop(sk);
     value.write_all(bytes.get(..len).unwrap_or_default())
 }

@@ -296,4 +296,31 @@ QUIC_TEST_F(param, the_peer_learns_what_was_set)
 	qk_pair_close(&p);
 }
 
+/* Programs written for the C module have room for its parameters and no more. */
+QUIC_TEST_F(param, the_parameters_fit_a_small_buffer)
+{
+	struct qk_opts opts = { .family = QK_V4 };
+	struct sockaddr_in addr;
+	socklen_t addr_len = sizeof(addr);
+	struct qk_pair p;
+	__u8 buf[512];
+	socklen_t len;
+
+	ASSERT_EQ(0, qk_hs_start(&p, &opts));
+	ASSERT_EQ(0, getsockname(p.server, (struct sockaddr *)&addr, &addr_len));
+	addr.sin_port = htons(ntohs(addr.sin_port) + 1);
+	ASSERT_EQ(0, qk_set(p.server, QUIC_SOCKOPT_CONNECTION_MIGRATION, &addr, sizeof(addr)));
+	len = 100;
+	EXPECT_EQ(-EINVAL, qk_get(p.server, QUIC_SOCKOPT_TRANSPORT_PARAM_EXT, buf, &len));
+	len = sizeof(buf);
+	ASSERT_EQ(0, qk_get(p.server, QUIC_SOCKOPT_TRANSPORT_PARAM_EXT, buf, &len));
+	EXPECT_GT(256, len);
+	EXPECT_LT(128, len);
+	len = 128;
+	ASSERT_EQ(0, qk_get(p.server, QUIC_SOCKOPT_TRANSPORT_PARAM_EXT, buf, &len));
+	EXPECT_GE(128, len);
+	EXPECT_EQ(0, qk_set(p.client, QUIC_SOCKOPT_TRANSPORT_PARAM_EXT, buf, len));
+	qk_pair_close(&p);
+}
+
 TEST_HARNESS_MAIN

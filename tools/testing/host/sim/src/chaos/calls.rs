@@ -352,7 +352,7 @@ impl Chaos<'_> {
     fn ask(&mut self, side: Side) {
         let id = self.stream();
         if let Some(peer) = self.peer(side) {
-            let connection = &peer.connection;
+            let connection = &mut peer.connection;
             let streams = connection.streams();
             let _ = (streams.send_state(id), streams.recv_state(id));
             let _ = (streams.totals(), streams.sendable(id));
