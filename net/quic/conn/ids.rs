@@ -78,7 +78,7 @@ impl Connection {
         if prior_to != 0 && (prior_to <= first || prior_to > last) {
             return Err(Error::Invalid);
         }
-        if active != 0 && (active <= current || active > last) {
+        if active != 0 && (active <= current || !self.local_ids.has(active)) {
             return Err(Error::Invalid);
         }
         // RFC 9000 5.1.2 #8

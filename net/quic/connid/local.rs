@@ -218,7 +218,7 @@ impl LocalIds {
             .map(|e| e.seq)
     }
 
-    /// Notes which id the peer uses now.
+    /// Notes which id is to count as the one in use.
     pub fn on_used(&mut self, seq: u64) {
         self.used = seq;
     }
@@ -274,15 +274,23 @@ impl LocalIds {
         true
     }
 
-    /// Sequence number the peer uses now and the smallest still issued.
+    /// Sequence number in use, as far as the user has named one, else the smallest still issued; and
+    /// the smallest still issued (uapi 8.4).
     pub fn info(&self) -> (u64, u64) {
         let first = self
             .entries
             .iter()
             .filter(|e| e.is_active())
             .filter_map(|e| e.seq)
-            .min();
-        (self.used, first.unwrap_or(self.next_seq))
+            .min()
+            .unwrap_or(self.next_seq);
+        (self.used.max(first), first)
+    }
+
+    /// Whether the id of this sequence number is issued and not retired.
+    pub fn has(&self, seq: u64) -> bool {
+        let mut active = self.entries.iter().filter(|e| e.is_active());
+        active.any(|e| e.seq == Some(seq))
     }
 
     /// Largest sequence number issued.

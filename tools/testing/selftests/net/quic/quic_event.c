@@ -211,4 +211,58 @@ QUIC_TEST_F(event, retired_connection_ids_are_told)
 	ASSERT_EQ(1, qk_send(self->p.client, 0, NEW, "x", 1, 0));
 }
 
+/* Own ids: a call, its result, and what is in use and issued once the peer has followed. */
+static const struct {
+	__u32 active;
+	__u32 prior_to;
+	int ret;
+	__u32 active_then;
+	__u32 prior_to_then;
+} own_ids[] = {
+	{ 0, 2, 0, 2, 2 },
+	{ 0, 3, 0, 3, 3 },
+	{ 5, 3, -EINVAL, 3, 3 },	/* given up already */
+	{ 2, 5, -EINVAL, 3, 3 },
+	{ 5, 10, -EINVAL, 3, 3 },	/* not issued */
+	{ 10, 5, -EINVAL, 3, 3 },
+	{ 8, 5, 0, 8, 5 },
+	{ 0, 6, 0, 8, 6 },
+	{ 0, 11, 0, 11, 11 },
+	{ 0, 0, 0, 11, 11 },
+};
+
+QUIC_TEST_F(event, own_connection_ids_are_in_use_until_they_are_given_up)
+{
+	struct quic_connection_id_info info = { };
+	socklen_t len = sizeof(info);
+	union quic_event ev;
+	size_t i;
+
+	self->opts.client_events = 1u << QUIC_EVENT_CONNECTION_ID;
+	ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
+	for (i = 0; i < ARRAY_SIZE(own_ids); i++) {
+		__u32 first = info.prior_to;
+
+		info = (struct quic_connection_id_info){
+			.active = own_ids[i].active, .prior_to = own_ids[i].prior_to,
+		};
+		ASSERT_EQ(own_ids[i].ret,
+			  qk_set(self->p.client, QUIC_SOCKOPT_CONNECTION_ID, &info, sizeof(info))) {
+			TH_LOG("row %zu", i);
+		}
+		/* One event for each id that the peer gives back. */
+		for (; first < own_ids[i].prior_to_then; first++)
+			ASSERT_EQ(sizeof(ev.info),
+				  qk_next_event(self->p.client, QUIC_EVENT_CONNECTION_ID, &ev));
+		info.dest = 0;
+		ASSERT_EQ(0, qk_get(self->p.client, QUIC_SOCKOPT_CONNECTION_ID, &info, &len));
+		EXPECT_EQ(own_ids[i].active_then, info.active) {
+			TH_LOG("row %zu", i);
+		}
+		EXPECT_EQ(own_ids[i].prior_to_then, info.prior_to) {
+			TH_LOG("row %zu", i);
+		}
+	}
+}
+
 TEST_HARNESS_MAIN
