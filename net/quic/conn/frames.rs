@@ -190,7 +190,8 @@ impl Connection {
             Frame::PathChallenge { data } => {
                 // RFC 9000 8.2.2 #1
                 // RFC 9000 8.2.2 #3
-                if let Some(path) = packet.slot.and_then(|slot| self.paths.get_mut(slot)) {
+                let slot = self.present_slot(packet);
+                if let Some(path) = slot.and_then(|slot| self.paths.get_mut(slot)) {
                     path.responses.push(data);
                 }
                 Ok(())

@@ -139,6 +139,15 @@ impl Connection {
         })
     }
 
+    /// The slot that the path of a packet has now: a PATH_RESPONSE at its beginning may have made
+    /// the path on trial the one in use.
+    pub(super) fn present_slot(&self, packet: &Arrived) -> Option<Slot> {
+        match packet.slot {
+            Some(Slot::Probe) if self.paths.get(Slot::Probe).is_none() => Some(Slot::Active),
+            other => other,
+        }
+    }
+
     /// Whether a datagram from an address not seen before may be looked at.
     // RFC 9000 9 #7
     // RFC 9000 9.6.1 #3
@@ -198,7 +207,7 @@ impl Connection {
     ) -> Result<(), TransportError> {
         // RFC 9000 9.5 #3: where no path was made of its address the peer is not followed, and the id
         // it sends to there is no sign of a NAT.
-        let Some(slot) = packet.slot else {
+        let Some(slot) = self.present_slot(packet) else {
             return Ok(());
         };
         if slot == Slot::Active {

@@ -139,6 +139,39 @@ fn a_client_hears_only_addresses_it_has_chosen() {
 }
 
 #[test]
+fn a_challenge_behind_the_answer_that_makes_the_path_the_one_in_use_is_answered() {
+    // RFC 9000 8.2.2 #1 test, RFC 9000 8.2.2 #3 test
+    let mut lab = Lab::new(1);
+    assert_eq!(lab.migrate(Side::Client, other(9)), Ok(()));
+    let probes = lab.drive(Side::Client);
+    let probe = probes.iter().find(|packet| packet.src == other(9)).unwrap();
+    let payload = lab.open(Side::Client, &probe.bytes);
+    let at = payload.iter().position(|byte| *byte == 0x1a).unwrap();
+    let frames = [
+        &[0x1b][..],
+        &payload[at + 1..at + 9],
+        &[0x1a],
+        &[7; 8],
+        &[0; 1150],
+    ]
+    .concat();
+    let bytes = lab.forge(Side::Server, 0x43, &frames);
+    let packet = Packet {
+        src: forge::addr(Side::Server),
+        dst: other(9),
+        ecn: 0,
+        bytes,
+    };
+    lab.with(Side::Client, |peer, now| peer.receive(now, &packet));
+    let packets = lab.drive(Side::Client);
+    assert!(packets.iter().all(|packet| packet.src == other(9)));
+    let answers = packets.iter().any(|packet| {
+        packet.bytes.len() >= 1200 && lab.kinds(Side::Client, packet).contains(&0x1b)
+    });
+    assert!(answers, "{} packets", packets.len());
+}
+
+#[test]
 fn nobody_moves_before_the_handshake_is_confirmed() {
     // RFC 9000 9 #1 test
     let (mut client, now) = forge::fresh_client(1);
