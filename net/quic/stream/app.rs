@@ -32,8 +32,8 @@ impl Streams {
         StreamId::new(self.side, dir, self.own.get(dir).next())
     }
 
-    /// The stream a write without stream id goes to: the one opened last, if it still exists, else
-    /// the next one of the given type, which is not opened by that.
+    /// The stream a write without stream id goes to: the one opened last, if its end was not written
+    /// yet, else the next one of the given type, which is not opened by that.
     pub fn send_target(&self, dir: Dir) -> StreamId {
         self.active.unwrap_or_else(|| self.next_id(dir))
     }
@@ -117,7 +117,7 @@ impl Streams {
         self.send_credit.take(len);
         self.schedule_data(id);
         if fin {
-            self.release_if_finished(id);
+            self.on_end_written(id);
         }
         Ok(())
     }
@@ -127,8 +127,17 @@ impl Streams {
         let send = send_mut(&mut self.table, id).ok_or(Error::Invalid)?;
         send.finish()?;
         self.schedule_data(id);
-        self.release_if_finished(id);
+        self.on_end_written(id);
         Ok(())
+    }
+
+    /// The application has written a stream's end: it is not what a plain write() means any more,
+    /// so that the next one with NEW opens the next stream without waiting for acknowledgements.
+    fn on_end_written(&mut self, id: StreamId) {
+        if self.active == Some(id) {
+            self.active = None;
+        }
+        self.release_if_finished(id);
     }
 
     /// Abandons the sending part of a stream (uapi 8.2).

@@ -50,6 +50,27 @@ fn opening_a_stream_opens_all_lower_ones_of_this_side() {
     assert_eq!(client.open(Dir::Bidi), client_bidi(5));
 }
 
+#[test]
+fn a_stream_whose_end_was_written_is_not_the_active_one() {
+    let (mut client, mut server) = End::pair(&params(1000, 10));
+    for index in 0..3 {
+        let id = client.streams.send_target(Dir::Bidi);
+        assert_eq!(id, client_bidi(index));
+        assert_eq!(client.streams.prepare_send(id, true), Ok(()));
+        assert_eq!(client.streams.send_target(Dir::Uni), id);
+        client.write(id, b"x", index != 1).unwrap();
+        client.streams.finish(id).ok();
+    }
+    // An answer ends the peer's stream, which was the active one since it came.
+    for packet in client.transmit_all() {
+        server.receive(&packet).unwrap();
+    }
+    let id = server.streams.send_target(Dir::Bidi);
+    assert_eq!(id, client_bidi(2));
+    server.write(id, b"y", true).unwrap();
+    assert_eq!(server.streams.send_target(Dir::Bidi), server_bidi(0));
+}
+
 // RFC 9000 4.6 #6 test
 #[test]
 fn the_limit_moves_as_streams_end_and_the_peer_need_not_ask() {

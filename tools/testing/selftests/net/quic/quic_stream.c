@@ -278,6 +278,23 @@ QUIC_TEST_F(many, one_stream_that_ended_makes_room_for_one)
 		  qk_send(self->p.client, QK_CLIENT_BIDI(101), NEW | DONTWAIT, "x", 1, 0));
 }
 
+QUIC_TEST_F(many, plain_sends_open_one_stream_after_the_other)
+{
+	struct qk_item it;
+	char buf[8];
+	int i;
+
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(1, send(self->p.client, "x", 1, NEW | FIN)) {
+			TH_LOG("stream number %d: %s", i, strerror(errno));
+		}
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(1, qk_next(self->p.server, &it, buf, sizeof(buf)));
+		EXPECT_EQ(QK_CLIENT_BIDI(i), it.stream_id);
+		EXPECT_EQ(FIN, it.stream_flags);
+	}
+}
+
 QUIC_TEST_F(many, at_the_limit_each_end_brings_the_next_stream_with_it)
 {
 	int i;
