@@ -79,7 +79,7 @@ impl Demux {
             remote: meta.remote,
             cid: dcid,
         };
-        tables.by_initial(&key)
+        tables.by_initial(&key).map(|initial| initial.sk)
     }
 
     /// The connection that a datagram to no known connection id resets, if it is a stateless reset:

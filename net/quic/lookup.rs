@@ -72,6 +72,15 @@ impl Key for InitialKey {
     }
 }
 
+/// Whose a client's first packets are.
+#[derive(Clone)]
+pub(crate) struct Initial {
+    /// The connection, or the listener that the client waits at.
+    pub(crate) sk: SockRef<Quic>,
+    /// The number of its request, at a listener.
+    pub(crate) request: u64,
+}
+
 /// A stateless reset token and the address that it is believed from. The hash is keyed, so the
 /// time of a lookup tells nothing of how near a guess was (RFC 9000 10.3.1).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -141,7 +150,7 @@ pub(crate) struct Tables {
     #[pin]
     pub(crate) cids: Table<CidKey, SockRef<Quic>>,
     #[pin]
-    pub(crate) initials: Table<InitialKey, SockRef<Quic>>,
+    pub(crate) initials: Table<InitialKey, Initial>,
     #[pin]
     pub(crate) resets: Table<ResetKey, SockRef<Quic>>,
     #[pin]
@@ -181,9 +190,9 @@ impl Tables {
         self.cids.find(&CidKey { net, cid }, |sk| Some(sk.clone()))
     }
 
-    /// The server connection whose client still uses the id that it chose itself.
-    pub(crate) fn by_initial(&self, key: &InitialKey) -> Option<SockRef<Quic>> {
-        self.initials.find(key, |sk| Some(sk.clone()))
+    /// The server connection or the listener whose client still uses the id that it chose itself.
+    pub(crate) fn by_initial(&self, key: &InitialKey) -> Option<Initial> {
+        self.initials.find(key, |initial| Some(initial.clone()))
     }
 
     /// The connection that a datagram would reset.

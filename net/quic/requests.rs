@@ -3,7 +3,9 @@
 //! Requests for connections, from their first packet until they are accepted.
 //!
 //! No keys are made here but those that a ClientHello needs to be read; what waits are packets.
-//! The queue is bounded by the backlog, and each request in packets.
+//! The queue is bounded by the backlog, each request in packets, and all of them in memory
+//! (`conn/admission.rs`). A further packet finds its request through the table of client-chosen ids,
+//! which knows the request's number: however many wait, it costs no search.
 
 #![forbid(unsafe_code)]
 
@@ -14,16 +16,25 @@ use crate::{
     common::{
         deque::Deque,
         error::TransportError,
+        id::ConnectionId,
         time::{
             Duration,
             Instant, //
         },
     },
-    conn::accept::{
-        FirstPacket,
-        Incoming,
-        Validation, //
+    conn::{
+        accept::{
+            FirstPacket,
+            Incoming,
+            Validation, //
+        },
+        admission::{
+            Admission,
+            Load,
+            Room, //
+        }, //
     },
+    connid::LOCAL_LEN,
     linux::net::{
         skb::{
             SkBuff,
@@ -35,9 +46,16 @@ use crate::{
             SockRef, //
         }, //
     },
-    lookup::InitialKey,
+    listen::Listener,
+    lookup::{
+        Initial,
+        InitialKey, //
+    },
     mem::Vec,
-    packet::token::TokenKey,
+    packet::{
+        token::TokenKey,
+        Packet, //
+    },
     poll,
     socket::{
         Quic,
@@ -67,6 +85,8 @@ pub(crate) struct Request {
 /// The requests of a listener, oldest first.
 pub(crate) struct Requests {
     queue: Deque<Request>,
+    /// The number of the oldest one: they are numbered in the order in which they came.
+    first: u64,
     /// Memory of all packets, to be charged to the listener.
     bytes: usize,
 }
@@ -76,6 +96,7 @@ impl Requests {
     pub(crate) fn new() -> Self {
         Self {
             queue: Deque::new(),
+            first: 0,
             bytes: 0,
         }
     }
@@ -90,9 +111,17 @@ impl Requests {
         self.queue.is_empty()
     }
 
-    /// How many wait.
-    pub(crate) fn len(&self) -> usize {
-        self.queue.len()
+    fn load(&self) -> Load {
+        Load {
+            clients: self.queue.len(),
+            bytes: self.bytes,
+        }
+    }
+
+    /// The number of the next one that is pushed.
+    fn next(&self) -> u64 {
+        // CAST: usize is 64 bits wide.
+        self.first.wrapping_add(self.queue.len() as u64)
     }
 
     fn push(&mut self, request: Request) -> Result<(), ()> {
@@ -105,12 +134,9 @@ impl Requests {
     /// Takes the oldest one.
     pub(crate) fn pop(&mut self) -> Option<Request> {
         let request = self.queue.pop_front()?;
+        self.first = self.first.wrapping_add(1);
         self.bytes = self.bytes.saturating_sub(request.bytes);
         Some(request)
-    }
-
-    fn has(&self, key: &InitialKey) -> bool {
-        self.queue.iter().any(|r| r.key == *key)
     }
 
     /// Drops those whose clients have given up by now.
@@ -124,18 +150,20 @@ impl Requests {
         }
     }
 
-    /// Adds a packet to the request of `key`; `None` if there is no such request, an error if there
-    /// is no room. `limit` bounds the memory of all requests together.
-    fn add(&mut self, key: &InitialKey, skb: SkBuff, limit: usize) -> Option<Result<(), ()>> {
-        let room = limit.saturating_sub(self.bytes);
-        let request = self.queue.iter_mut().find(|r| r.key == *key)?;
-        let before = request.bytes;
-        if skb.truesize() > room || request.push(skb).is_err() {
-            return Some(Err(()));
+    /// Adds a packet to request `number`, if that has room and `room` allows it.
+    fn add(&mut self, number: u64, skb: SkBuff, room: &Room) -> Result<(), ()> {
+        let load = self.load();
+        let at = usize::try_from(number.wrapping_sub(self.first)).map_err(|_| ())?;
+        let request = self.queue.get_mut(at).ok_or(())?;
+        let skb = skb.into_compact();
+        if !room.takes(load, skb.truesize(), request.incoming.is_validated()) {
+            return Err(());
         }
+        let before = request.bytes;
+        request.push(skb)?;
         let more = request.bytes.saturating_sub(before);
         self.bytes = self.bytes.saturating_add(more);
-        Some(Ok(()))
+        Ok(())
     }
 }
 
@@ -143,7 +171,7 @@ impl Request {
     /// Takes the request out of the lookup table of `sk`, the listener.
     pub(crate) fn forget(&self, sk: &Sock<Quic>) {
         let initials = &sk.shared().globals.tables.initials;
-        drop(initials.remove_if(&self.key, |owner| owner.is(sk)));
+        drop(initials.remove_if(&self.key, |owner| owner.sk.is(sk)));
     }
 
     fn push(&mut self, skb: SkBuff) -> Result<(), ()> {
@@ -203,55 +231,54 @@ fn receive(
             return None;
         }
     };
-    let key = key_of(sk, meta, &incoming);
-    // The connection may have been accepted while this packet waited.
-    let owner = shared.globals.tables.by_initial(&key);
-    if let Some(conn) = owner.filter(|owner| !owner.is(sock)) {
-        return Some((conn, skb));
-    }
-    let Role::Listener(listener) = &mut sk.role else {
-        return None;
-    };
-    if !listener.requests.has(&key) {
-        admit(sk, skb, meta, incoming, key);
-    } else if listener.requests.add(&key, skb, raw.rcvbuf()) != Some(Ok(())) {
-        shared.counters.count_drop();
+    let key = key_of(sk, meta, incoming.dcid);
+    match shared.globals.tables.by_initial(&key) {
+        None => admit(sk, skb, meta, incoming, key),
+        // The connection may have been accepted while this packet waited.
+        Some(owner) if !owner.sk.is(sock) => return Some((owner.sk, skb)),
+        Some(known) => add(sk, skb, &known),
     }
     None
 }
 
-fn key_of(sk: &Held<'_, Quic>, meta: &UdpMeta, incoming: &Incoming) -> InitialKey {
+fn key_of(sk: &Held<'_, Quic>, meta: &UdpMeta, cid: ConnectionId) -> InitialKey {
     InitialKey {
         net: sk.sk().raw().net().id(),
         local: meta.local,
         remote: meta.remote,
-        cid: incoming.dcid,
+        cid,
+    }
+}
+
+/// What this listener may keep.
+fn room(sk: &Held<'_, Quic>) -> Room {
+    let backlog = usize::try_from(sk.backlog).unwrap_or(usize::MAX);
+    Room::new(backlog, sk.sk().raw().rcvbuf())
+}
+
+/// Adds a packet to a request of this listener.
+fn add(sk: &mut Held<'_, Quic>, skb: SkBuff, known: &Initial) {
+    let room = room(sk);
+    let Role::Listener(listener) = &mut sk.role else {
+        return;
+    };
+    if listener.requests.add(known.request, skb, &room).is_err() {
+        sk.sk().shared().counters.count_drop();
     }
 }
 
 /// A 0-RTT packet belongs to a request, or is too early or too late.
 fn follow(sk: &mut Held<'_, Quic>, skb: SkBuff, meta: &UdpMeta) {
-    use crate::{
-        common::id::ConnectionId,
-        connid::LOCAL_LEN,
-        packet::Packet, //
-    };
     let sock = sk.sk();
-    let counters = &sock.shared().counters;
-    let net = sock.raw().net().id();
+    let shared = sock.shared();
     let dcid = Packet::destination(skb.data(), LOCAL_LEN).and_then(ConnectionId::new);
-    let (Some(cid), Role::Listener(listener)) = (dcid, &mut sk.role) else {
-        return;
-    };
-    let key = InitialKey {
-        net,
-        local: meta.local,
-        remote: meta.remote,
-        cid,
-    };
-    let limit = sock.raw().rcvbuf();
-    if listener.requests.add(&key, skb, limit) != Some(Ok(())) {
-        counters.count_drop();
+    let owner = dcid.and_then(|cid| {
+        let key = key_of(sk, meta, cid);
+        shared.globals.tables.by_initial(&key)
+    });
+    match owner.filter(|owner| owner.sk.is(sock)) {
+        Some(known) => add(sk, skb, &known),
+        None => shared.counters.count_drop(),
     }
 }
 
@@ -267,36 +294,40 @@ fn admit(
     let (shared, raw) = (sock.shared(), sock.raw());
     let token_key = TokenKey::new(sk.options.token_key);
     let validation = incoming.validate(now(), &token_key, skb.data(), meta.remote);
-    let limit = usize::try_from(sk.backlog).unwrap_or(usize::MAX);
     let wants_retry = sk.options.config.validate_peer_address != 0;
+    let room = room(sk);
     let Role::Listener(listener) = &mut sk.role else {
         return;
     };
-    match validation {
-        Validation::Valid(_) => {}
-        Validation::InvalidRetry => {
-            let error = TransportError::invalid_token("token not valid");
-            stateless::refuse(raw, meta, &incoming, &error);
-            return;
-        }
-        Validation::NoToken | Validation::Unknown => {
-            // Under load every client has to prove its address first.
-            let loaded = listener.requests.len() > limit / 2;
-            if wants_retry || loaded {
-                stateless::retry(&shared.counters, raw, meta, &incoming, &token_key);
-                return;
-            }
-        }
-    }
-    if listener.requests.len() >= limit {
-        listener.requests.expire(sock, now());
-    }
-    if listener.requests.len() >= limit {
-        let error = TransportError::connection_refused("too many requests");
+    if validation == Validation::InvalidRetry {
+        let error = TransportError::invalid_token("token not valid");
         stateless::refuse(raw, meta, &incoming, &error);
         return;
     }
-    let mut request = Request {
+    let is_proven = matches!(validation, Validation::Valid(_));
+    if wants_retry && !is_proven {
+        stateless::retry(&shared.counters, raw, meta, &incoming, &token_key);
+        return;
+    }
+    let skb = skb.into_compact();
+    let mut verdict = room.admit(listener.requests.load(), skb.truesize(), is_proven);
+    if verdict == Admission::Refuse {
+        listener.requests.expire(sock, now());
+        verdict = room.admit(listener.requests.load(), skb.truesize(), is_proven);
+    }
+    match verdict {
+        Admission::Welcome => {}
+        Admission::Retry => {
+            stateless::retry(&shared.counters, raw, meta, &incoming, &token_key);
+            return;
+        }
+        Admission::Refuse => {
+            let error = TransportError::connection_refused("too many requests");
+            stateless::refuse(raw, meta, &incoming, &error);
+            return;
+        }
+    }
+    let request = Request {
         incoming,
         key,
         meta: *meta,
@@ -304,16 +335,31 @@ fn admit(
         bytes: 0,
         began: now(),
     };
-    if request.push(skb).is_err() || listener.requests.push(request).is_err() {
+    if queue(sock, listener, request, skb).is_err() {
         shared.counters.count_drop();
         return;
     }
-    // Whatever follows comes here too. Should this fail, the way of the first packet leads here.
-    let _ = shared
-        .globals
-        .tables
-        .initials
-        .insert(key, sock.to_ref(), |_, _| true);
     poll::publish(sk);
     sk.sk().raw().wake_readers();
+}
+
+/// Puts a request with its first packet into the queue and the lookup table, through which all that
+/// follows finds it.
+fn queue(
+    sock: &Sock<Quic>,
+    listener: &mut Listener,
+    mut request: Request,
+    skb: SkBuff,
+) -> Result<(), ()> {
+    let initials = &sock.shared().globals.tables.initials;
+    let key = request.key;
+    let initial = Initial {
+        sk: sock.to_ref(),
+        request: listener.requests.next(),
+    };
+    request.push(skb)?;
+    initials.insert(key, initial, |_, _| true).map_err(|_| ())?;
+    listener.requests.push(request).inspect_err(|()| {
+        drop(initials.remove_if(&key, |owner| owner.sk.is(sock)));
+    })
 }

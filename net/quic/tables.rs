@@ -13,6 +13,7 @@ use crate::{
     linux::net::sock::Sock,
     lookup::{
         CidKey,
+        Initial,
         ResetKey, //
     },
     socket::Quic, //
@@ -36,7 +37,9 @@ pub(crate) fn sync(sk: &Sock<Quic>, at: &mut Attached) {
 fn add(sk: &Sock<Quic>, at: &mut Attached, cid: ConnectionId) {
     let tables = &sk.shared().globals.tables;
     if let Some(key) = at.original.filter(|key| key.cid == cid) {
-        let _ = tables.initials.insert(key, sk.to_ref(), |_, _| true);
+        let sk = sk.to_ref();
+        let initial = Initial { sk, request: 0 };
+        let _ = tables.initials.insert(key, initial, |_, _| true);
         return;
     }
     let key = CidKey {
@@ -55,7 +58,7 @@ fn remove(sk: &Sock<Quic>, at: &mut Attached, cid: &ConnectionId) {
     let tables = &sk.shared().globals.tables;
     if let Some(key) = at.original.filter(|key| key.cid == *cid) {
         at.original = None;
-        drop(tables.initials.remove_if(&key, |other| other.is(sk)));
+        drop(tables.initials.remove_if(&key, |other| other.sk.is(sk)));
         return;
     }
     if let Some(at_cid) = at.cids.iter().position(|known| known == cid) {
@@ -104,6 +107,6 @@ pub(crate) fn clear(sk: &Sock<Quic>, at: &mut Attached) {
         drop(tables.resets.remove_if(&key, |other| other.is(sk)));
     }
     if let Some(key) = at.original.take() {
-        drop(tables.initials.remove_if(&key, |other| other.is(sk)));
+        drop(tables.initials.remove_if(&key, |other| other.sk.is(sk)));
     }
 }

@@ -565,6 +565,37 @@ int quic_helper_skb_iif(const struct sk_buff *skb, bool v6)
 	return v6 ? inet6_iif(skb) : inet_iif(skb);
 }
 
+/*
+ * A buffer of its own for @len bytes of data of a received packet from @at on,
+ * with the headers before them and all else that is known of the packet.
+ */
+struct sk_buff *quic_helper_skb_copy_udp(const struct sk_buff *skb,
+					 unsigned int at, unsigned int len,
+					 gfp_t gfp)
+{
+	unsigned int headers = -skb_network_offset(skb);
+	struct sk_buff *copy = alloc_skb(headers + len, gfp);
+
+	if (!copy)
+		return NULL;
+	skb_put_data(copy, skb_network_header(skb), headers);
+	skb_reset_network_header(copy);
+	skb_set_transport_header(copy, skb_transport_offset(skb) + headers);
+	skb_pull(copy, headers);
+	skb_put_data(copy, skb->data + at, len);
+	memcpy(copy->cb, skb->cb, sizeof(copy->cb));
+	copy->protocol = skb->protocol;
+	copy->skb_iif = skb->skb_iif;
+	copy->mark = skb->mark;
+	copy->priority = skb->priority;
+	copy->tstamp = skb->tstamp;
+	copy->tstamp_type = skb->tstamp_type;
+	skb_shinfo(copy)->gso_size = skb_shinfo(skb)->gso_size;
+	skb_shinfo(copy)->gso_segs = skb_shinfo(skb)->gso_segs;
+	skb_shinfo(copy)->gso_type = skb_shinfo(skb)->gso_type;
+	return copy;
+}
+
 bool quic_helper_skb_is_ipv6(const struct sk_buff *skb)
 {
 	return skb->protocol == htons(ETH_P_IPV6);

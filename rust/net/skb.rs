@@ -134,21 +134,33 @@ impl SkBuff {
     /// A copy of the buffer with its headers, whose data is `len` bytes from `at` on: one datagram of
     /// a batch. Any context.
     pub fn copy_part(&self, at: usize, len: usize) -> Result<Self> {
-        let end = at.checked_add(len).filter(|end| *end <= self.len());
-        end.ok_or(EINVAL)?;
-        let gfp = bindings::GFP_ATOMIC | bindings::__GFP_NOWARN;
-        // SAFETY: valid by the type invariant.
-        let copy = unsafe { bindings::skb_copy(self.as_ptr(), gfp) };
-        let copy = Self(NonNull::new(copy).ok_or(ENOMEM)?);
-        // CAST: both are parts of the length of a packet.
-        let (at, len) = (at as u32, len as u32);
-        // SAFETY: a copy is linear and has more than `at` bytes.
-        unsafe { bindings::skb_pull(copy.as_ptr(), at) };
-        // SAFETY: as above.
-        unsafe { bindings::skb_trim(copy.as_ptr(), len) };
-        // SAFETY: as above.
+        let copy = self.copy(at, len)?;
+        // SAFETY: a valid buffer.
         unsafe { bindings::skb_clear_gso(copy.as_ptr()) };
         Ok(copy)
+    }
+
+    /// The same packets in a buffer that fits them, if this one is more than half empty and there is
+    /// memory: what is kept for long should not hold more than it needs. Any context.
+    pub fn into_compact(self) -> Self {
+        if self.truesize() / 2 <= self.len() {
+            return self;
+        }
+        match self.copy(0, self.len()) {
+            Ok(copy) if copy.truesize() < self.truesize() => copy,
+            _ => self,
+        }
+    }
+
+    fn copy(&self, at: usize, len: usize) -> Result<Self> {
+        let end = at.checked_add(len).filter(|end| *end <= self.data().len());
+        end.ok_or(EINVAL)?;
+        let gfp = bindings::GFP_ATOMIC | bindings::__GFP_NOWARN;
+        // CAST: both are parts of the length of a packet.
+        let (at, len) = (at as u32, len as u32);
+        // SAFETY: valid by the type invariant; the range lies in the linear data.
+        let copy = unsafe { bindings::skb_copy_udp(self.as_ptr(), at, len, gfp) };
+        Ok(Self(NonNull::new(copy).ok_or(ENOMEM)?))
     }
 
     /// Size of the datagrams that are batched in here; `None` if it is a single one.

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accept;
+pub mod admission;
 mod assemble;
 pub mod client_hello;
 mod close;

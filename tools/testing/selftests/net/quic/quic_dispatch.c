@@ -263,25 +263,17 @@ QUIC_TEST_F(dispatch, a_client_hello_of_several_packets)
 	ask_all(_metadata, self, variant->family, server_asks, ARRAY_SIZE(server_asks), 2500);
 }
 
-/*
- * Initial packets of clients that are not there, each with an id of its own.
- * Nobody can read them, so their ClientHellos stay incomplete.
- */
+/* First packets of clients that are not there: their ClientHellos stay incomplete. */
 static int flood(enum qk_family family, __u32 count)
 {
-	__u8 packet[1200] = { 0xc0, 0, 0, 0, 1, 8 };
+	__u8 packet[QK_INITIAL];
 	int fd = socket(family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
 	struct sockaddr_storage ss;
 	socklen_t len = qk_loopback(&ss, family, PORT);
 	__u32 i;
 
-	memset(packet + 6, 0x5a, sizeof(packet) - 6);
-	packet[14] = 0;				/* no source id */
-	packet[15] = 0;				/* no token */
-	packet[16] = 0x40 | (1182 >> 8);	/* rest of the datagram */
-	packet[17] = 1182 & 0xff;
 	for (i = 0; fd >= 0 && i < count; i++) {
-		memcpy(packet + 6, &i, sizeof(i));
+		qk_unreadable(packet, i);
 		if (sendto(fd, packet, sizeof(packet), 0, (struct sockaddr *)&ss, len) < 0)
 			qk_close(&fd);
 	}

@@ -260,13 +260,12 @@ QUIC_TEST_F(group, another_user_does_not_join)
 }
 
 /*
- * Initial packets of clients that are not there, each with an id of its own,
- * from as many ports: what a flood looks like to the listener.  Their payload
- * cannot be read, which the listener finds out later.
+ * Initial packets of clients that are not there, from as many ports: what a
+ * flood looks like to the listener.
  */
 static int flood(enum qk_family family, int count)
 {
-	__u8 packet[1200] = { 0xc0, 0, 0, 0, 1, 8 };
+	__u8 packet[QK_INITIAL];
 	struct sockaddr_storage ss;
 	socklen_t len = qk_loopback(&ss, family, PORT);
 	int i, fd = -1;
@@ -278,13 +277,7 @@ static int flood(enum qk_family family, int count)
 			if (fd < 0)
 				return -errno;
 		}
-		memcpy(packet + 6, &i, sizeof(i));
-		packet[14] = 8;			/* source id of 8 bytes */
-		memcpy(packet + 15, &i, sizeof(i));
-		packet[23] = 0;			/* no token */
-		packet[24] = 0x40 | (1174 >> 8);	/* rest of the datagram */
-		packet[25] = 1174 & 0xff;
-		memset(packet + 26, 0x5a, sizeof(packet) - 26);
+		qk_unreadable(packet, i);
 		if (sendto(fd, packet, sizeof(packet), 0, (struct sockaddr *)&ss, len) < 0)
 			return -errno;
 	}

@@ -162,3 +162,21 @@ bool qk_quiet(int fd)
 
 	return qk_recv(fd, &it, &c, sizeof(c), MSG_DONTWAIT | MSG_PEEK) == -EAGAIN;
 }
+
+/*
+ * An Initial packet of a client that is not there, with an id of its own. Its
+ * payload cannot be read: whoever looks for a ClientHello finds none.
+ */
+void qk_unreadable(__u8 packet[QK_INITIAL], __u32 id)
+{
+	const int rest = QK_INITIAL - 26;	/* the length field counts what follows it */
+
+	memset(packet, 0x5a, QK_INITIAL);
+	memcpy(packet, "\xc0\0\0\0\1\10", 6);	/* version 1, destination id of 8 bytes */
+	memcpy(packet + 6, &id, sizeof(id));
+	packet[14] = 8;				/* source id of 8 bytes */
+	memcpy(packet + 15, &id, sizeof(id));
+	packet[23] = 0;				/* no token */
+	packet[24] = 0x40 | rest >> 8;
+	packet[25] = rest & 0xff;
+}

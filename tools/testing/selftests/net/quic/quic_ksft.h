@@ -31,6 +31,7 @@
 #define QK_SERVER_UNI(n)	((__s64)(n) * 4 + 3)
 
 #define QK_MAX_PARAMS		512	/* largest TRANSPORT_PARAM_EXT value */
+#define QK_INITIAL		1200	/* smallest datagram with an Initial packet */
 
 /* Address family under test; the third is IPv4 through an IPv6 socket. */
 enum qk_family {
@@ -117,6 +118,7 @@ int qk_next_event(int fd, __u8 type, union quic_event *ev);
 int qk_stream_state(int fd, __s64 id, __u8 state, struct quic_stream_update *up);
 int qk_open(int fd, __s64 *id, __u32 flags);
 bool qk_quiet(int fd);
+void qk_unreadable(__u8 packet[QK_INITIAL], __u32 id);
 
 /* quic_tls.c: a handshake with dummy messages and fixed secrets */
 ssize_t qk_hs_send(int fd, __u8 level, const void *buf, size_t len, int flags);
