@@ -54,6 +54,26 @@ impl Counters {
         });
     }
 
+    /// Counts memory of incomplete ClientHellos, bytes that came and bytes that went.
+    pub(crate) fn count_hello_bytes(&self, more: usize, less: usize) {
+        // CAST: usize is 64 bits wide.
+        let bytes = (more as u64).wrapping_sub(less as u64);
+        self.add(&Stats {
+            hello_bytes: bytes,
+            ..Stats::default()
+        });
+    }
+
+    /// Counts an incomplete ClientHello that was given up with its packets.
+    pub(crate) fn count_hello_drop(&self, packets: usize) {
+        self.add(&Stats {
+            hello_drop: 1,
+            // CAST: usize is 64 bits wide.
+            pkt_rcv_drop: packets as u64,
+            ..Stats::default()
+        });
+    }
+
     /// Counts a connection coming up or going down.
     pub(crate) fn on_state(&self, server: bool, old: u8, new: u8) {
         let mut stats = Stats::default();

@@ -10,13 +10,13 @@
 use kernel::sync::Arc;
 
 use crate::{
-    common::{
-        error::TransportError,
-        id::ConnectionId, //
-    },
+    common::id::ConnectionId,
     connid::LOCAL_LEN,
     counters::Counters,
-    dispatch::Verdict,
+    dispatch::{
+        self,
+        Verdict, //
+    },
     globals::Globals,
     input,
     linux::{
@@ -50,8 +50,8 @@ const MIN_RESET: usize = 21;
 /// Distributes the datagrams of all tunnels.
 #[derive(Clone)]
 pub(crate) struct Demux {
-    globals: Arc<Globals>,
-    counters: Arc<Counters>,
+    pub(crate) globals: Arc<Globals>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Demux {
@@ -124,8 +124,7 @@ impl Demux {
 
     /// Gives a packet that may begin a connection to a listener.
     fn dispatch_new(&self, tunnel: &Tunnel<Self>, skb: SkBuff, meta: &UdpMeta) {
-        let tables = &self.globals.tables;
-        match tables.hellos.judge(tables, tunnel, skb, meta) {
+        match dispatch::judge(self, tunnel, skb, meta) {
             Verdict::Deliver(sk, earlier, skb) => {
                 for skb in earlier {
                     input::deliver(&sk, skb);
@@ -133,8 +132,11 @@ impl Demux {
                 input::deliver(&sk, skb);
             }
             Verdict::Kept => {}
-            Verdict::Refuse(incoming, alert) => {
-                let error = TransportError::crypto(alert, "nobody listens for this");
+            Verdict::Retry(incoming) => {
+                let key = self.globals.retry_key(tunnel.net());
+                stateless::retry(&self.counters, tunnel.raw(), meta, &incoming, &key);
+            }
+            Verdict::Refuse(incoming, error) => {
                 stateless::refuse(tunnel.raw(), meta, &incoming, &error);
                 self.counters.count_drop();
             }
@@ -146,21 +148,20 @@ impl Demux {
 impl Demux {
     /// Gives what a client sent to a listener that has ended to another one. Process context.
     pub(crate) fn hand_over(&self, tunnel: &Tunnel<Self>, request: Request) {
-        let tables = &self.globals.tables;
         for skb in request.packets {
             // The client is not refused: the listener that it wants may be on its way.
-            without_bh(
-                || match tables.hellos.judge(tables, tunnel, skb, &request.meta) {
-                    Verdict::Deliver(sk, earlier, skb) => {
-                        for skb in earlier {
-                            input::deliver(&sk, skb);
-                        }
+            without_bh(|| match dispatch::judge(self, tunnel, skb, &request.meta) {
+                Verdict::Deliver(sk, earlier, skb) => {
+                    for skb in earlier {
                         input::deliver(&sk, skb);
                     }
-                    Verdict::Kept => {}
-                    Verdict::Refuse(..) | Verdict::Drop => self.counters.count_drop(),
-                },
-            );
+                    input::deliver(&sk, skb);
+                }
+                Verdict::Kept => {}
+                Verdict::Retry(_) | Verdict::Refuse(..) | Verdict::Drop => {
+                    self.counters.count_drop();
+                }
+            });
         }
     }
 }

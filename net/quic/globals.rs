@@ -10,9 +10,14 @@ use kernel::{
 };
 
 use crate::{
+    aead::{
+        hmac,
+        Hash, //
+    },
     demux::Demux,
     linux::{
         net::{
+            netns::NetId,
             slot::{
                 Filled,
                 Slot, //
@@ -22,7 +27,8 @@ use crate::{
         },
         rand, //
     },
-    lookup::Tables, //
+    lookup::Tables,
+    packet::token::TokenKey, //
 };
 
 /// Shared by all sockets; every socket holds a reference.
@@ -37,8 +43,19 @@ pub(crate) struct Globals {
     pub(crate) tables: Tables,
     /// Derives the stateless reset tokens of this host's connection ids (RFC 9000 10.3.2).
     pub(crate) reset_key: [u8; 32],
-    /// Makes the secrets that the listeners of a `SO_REUSEPORT` group have in common.
+    /// Makes the secrets that several listeners have in common.
     pub(crate) group_key: [u8; 32],
+}
+
+impl Globals {
+    /// What seals the tokens of Retry packets. All listeners of a network namespace have the same: a
+    /// client may have to prove its address before it is known whose it is.
+    pub(crate) fn retry_key(&self, net: NetId) -> TokenKey {
+        let mut key = [0; 32];
+        let parts: [&[u8]; 2] = [b"retry", &net.to_bytes()];
+        hmac(Hash::Sha256, &self.group_key, &parts, &mut key);
+        TokenKey::new(key)
+    }
 }
 
 static GLOBALS: Slot<Globals> = Slot::new();
@@ -50,12 +67,12 @@ pub(crate) fn set_up() -> Result<Shared> {
     let (mut reset_key, mut group_key) = ([0; 32], [0; 32]);
     rand::fill(&mut reset_key);
     rand::fill(&mut group_key);
-    let own = queue.clone();
+    let (own, work) = (queue.clone(), queue.clone());
     let globals = Arc::pin_init(
         pin_init!(Globals {
             queue: own,
             tunnels,
-            tables <- Tables::new(),
+            tables <- Tables::new(work),
             reset_key,
             group_key,
         }),

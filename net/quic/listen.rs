@@ -152,7 +152,10 @@ pub(crate) fn stop(sk: &mut Owned<'_, Quic>) {
     let entry = tables.listeners.remove_if(&listener.key, |l| l.sk.is(sock));
     drop(entry);
     if tables.listeners.find(&listener.key, |_| Some(())).is_none() {
-        tables.hellos.forget(&listener.key);
+        let port = listener.key;
+        tables
+            .hellos
+            .forget(|key| key.net == port.net && key.local.port() == port.port);
     }
     sock.raw().set_state(inet::CLOSE);
     sk.backlog = 0;

@@ -21,7 +21,7 @@ use kernel::{
 use crate::{
     common::id::ConnectionId,
     counters::Counters,
-    dispatch::Hellos,
+    hellos::Hellos,
     linux::net::{
         hash::{
             Hasher,
@@ -29,7 +29,11 @@ use crate::{
             Table, //
         },
         netns::NetId,
-        sock::SockRef, //
+        sock::SockRef,
+        work::{
+            Delayed,
+            Queue, //
+        }, //
     },
     listening::Listening,
     quotes::Quotes,
@@ -160,14 +164,14 @@ pub(crate) struct Tables {
     /// Shares clients out among the listeners of a group.
     pub(crate) sharing: Hasher,
     #[pin]
-    pub(crate) hellos: Hellos,
+    pub(crate) hellos: Delayed<Hellos>,
     #[pin]
     pub(crate) nets: Table<NetKey, Arc<Counters>>,
 }
 
 impl Tables {
-    /// Empty tables.
-    pub(crate) fn new() -> impl PinInit<Self> {
+    /// Empty tables. What is to be done later runs in `queue`.
+    pub(crate) fn new(queue: Arc<Queue>) -> impl PinInit<Self> {
         pin_init!(Self {
             cids <- Table::new(),
             initials <- Table::new(),
@@ -175,7 +179,7 @@ impl Tables {
             quotes <- Quotes::new(),
             listeners <- Table::new(),
             sharing: Hasher::new(),
-            hellos <- Hellos::new(),
+            hellos <- Delayed::new(queue, Hellos::new()),
             nets <- Table::new(),
         })
     }

@@ -49,6 +49,7 @@ mod errno;
 mod event_bytes;
 mod family;
 mod globals;
+mod hellos;
 mod input;
 mod ioctl;
 mod listen;

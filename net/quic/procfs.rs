@@ -49,6 +49,7 @@ impl PerNet for Quic {
     fn exit(net: NetId) {
         if let Ok(globals) = globals::get() {
             drop(globals.tables.nets.remove_if(&NetKey(net), |_| true));
+            globals.tables.hellos.forget(|key| key.net == net);
             // Tunnels of the namespace must be gone before it is.
             globals.queue.flush();
         }

@@ -53,7 +53,10 @@ use crate::{
     },
     mem::Vec,
     packet::{
-        token::TokenKey,
+        token::{
+            TokenKey,
+            TokenKind, //
+        },
         Packet, //
     },
     poll,
@@ -292,8 +295,13 @@ fn admit(
 ) {
     let sock = sk.sk();
     let (shared, raw) = (sock.shared(), sock.raw());
-    let token_key = TokenKey::new(sk.options.token_key);
-    let validation = incoming.validate(now(), &token_key, skb.data(), meta.remote);
+    let retry_key = shared.globals.retry_key(key.net);
+    let own_key = TokenKey::new(sk.options.token_key);
+    let token_key = match incoming.token_kind(skb.data()) {
+        Some(TokenKind::Retry) => &retry_key,
+        _ => &own_key,
+    };
+    let validation = incoming.validate(now(), token_key, skb.data(), meta.remote);
     let wants_retry = sk.options.config.validate_peer_address != 0;
     let room = room(sk);
     let Role::Listener(listener) = &mut sk.role else {
@@ -306,7 +314,7 @@ fn admit(
     }
     let is_proven = matches!(validation, Validation::Valid(_));
     if wants_retry && !is_proven {
-        stateless::retry(&shared.counters, raw, meta, &incoming, &token_key);
+        stateless::retry(&shared.counters, raw, meta, &incoming, &retry_key);
         return;
     }
     let skb = skb.into_compact();
@@ -318,7 +326,7 @@ fn admit(
     match verdict {
         Admission::Welcome => {}
         Admission::Retry => {
-            stateless::retry(&shared.counters, raw, meta, &incoming, &token_key);
+            stateless::retry(&shared.counters, raw, meta, &incoming, &retry_key);
             return;
         }
         Admission::Refuse => {

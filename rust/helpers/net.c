@@ -695,6 +695,17 @@ void quic_helper_init_work(struct work_struct *work, work_func_t func)
 	INIT_WORK(work, func);
 }
 
+void quic_helper_init_delayed_work(struct delayed_work *work, work_func_t func)
+{
+	INIT_DELAYED_WORK(work, func);
+}
+
+bool quic_helper_queue_delayed_work(struct workqueue_struct *wq,
+				    struct delayed_work *work, unsigned int ms)
+{
+	return queue_delayed_work(wq, work, msecs_to_jiffies(ms));
+}
+
 /* Hashes. */
 
 u64 quic_helper_siphash(const void *data, size_t len, const siphash_key_t *key)

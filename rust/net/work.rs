@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Deferred work in process context: a workqueue of the module's own, and work of a socket.
+//! Deferred work in process context: a workqueue of the module's own, work of a socket, and work that
+//! is done after a while.
 //!
 //! The kernel crate's work items cannot be flushed; a queue of one's own can be drained, which is
 //! what dropping a [`Queue`] does, so that no work outlives the module's code.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
-use core::ptr::NonNull;
+use core::{
+    ops::Deref,
+    ptr::NonNull, //
+};
 
 use kernel::{
     prelude::*,
+    sync::Arc,
     types::Opaque, //
 };
 
@@ -65,6 +70,79 @@ impl Drop for Queue {
     fn drop(&mut self) {
         // SAFETY: made by `new`; nobody queues any more. Drains.
         unsafe { bindings::destroy_workqueue(self.0.as_ptr().cast()) };
+    }
+}
+
+/// Work of something that is put off for a while. Process context.
+pub trait Later: Send + Sync {
+    /// Does it. Returns the milliseconds after which there is more to do, if there is.
+    fn run(&self) -> Option<u32>;
+}
+
+/// Something with work to be done [`Later`]. It is dropped in process context, which waits for work
+/// that is running and prevents what was put off.
+#[pin_data(PinnedDrop)]
+pub struct Delayed<T: Later> {
+    #[pin]
+    work: Opaque<bindings::delayed_work>,
+    queue: Arc<Queue>,
+    #[pin]
+    inner: T,
+}
+
+// SAFETY: the work item is used by the workqueue's own rules; the rest is `Send`.
+unsafe impl<T: Later> Send for Delayed<T> {}
+// SAFETY: as above.
+unsafe impl<T: Later> Sync for Delayed<T> {}
+
+impl<T: Later> Delayed<T> {
+    /// Nothing is put off yet. Work runs in `queue`.
+    pub fn new(queue: Arc<Queue>, inner: impl PinInit<T>) -> impl PinInit<Self> {
+        pin_init!(Self {
+            work <- Opaque::ffi_init(|work| {
+                // SAFETY: in its final place, as the structure is pinned.
+                unsafe { bindings::init_delayed_work(work, Some(run_later::<T>)) }
+            }),
+            queue,
+            inner <- inner,
+        })
+    }
+
+    /// Lets [`Later::run`] run after `ms` milliseconds, or earlier if that was asked for before. Any
+    /// context.
+    pub fn run_within(&self, ms: u32) {
+        // SAFETY: both are initialised, and the work is ended before they go.
+        unsafe { bindings::queue_delayed_work(self.queue.0.as_ptr().cast(), self.work.get(), ms) };
+    }
+}
+
+impl<T: Later> Deref for Delayed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+#[pinned_drop]
+impl<T: Later> PinnedDrop for Delayed<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: initialised; process context. Prevents what the work itself has put off, too.
+        unsafe { bindings::cancel_delayed_work_sync(self.work.get()) };
+    }
+}
+
+/// # Safety
+///
+/// Only for work items that [`Delayed::new`] made.
+unsafe extern "C" fn run_later<T: Later>(work: *mut bindings::work_struct) {
+    let offset = core::mem::offset_of!(Delayed<T>, work)
+        .wrapping_add(core::mem::offset_of!(bindings::delayed_work, work));
+    let this = work.cast::<u8>().wrapping_sub(offset).cast::<Delayed<T>>();
+    // SAFETY: it waits for this function when it is dropped.
+    let this = unsafe { &*this };
+    if let Some(ms) = this.inner.run() {
+        this.run_within(ms);
     }
 }
 

@@ -119,6 +119,10 @@ stats! {
     retry_out = "QuicRetryOut",
     /// Retry packets received and acted on.
     retry_in = "QuicRetryIn",
+    /// Memory of incomplete ClientHellos kept now, bytes; counted up and down by the socket layer.
+    hello_bytes = "QuicHelloBytes",
+    /// Incomplete ClientHellos given up: too old, too large, or too many.
+    hello_drop = "QuicHelloDrop",
     /// Tokens that failed validation.
     token_invalid = "QuicTokenInvalid",
     /// Probe timeouts.

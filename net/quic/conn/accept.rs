@@ -136,6 +136,12 @@ impl<'a> FirstPacket<'a> {
 }
 
 impl Incoming {
+    /// What kind of token the client's `datagram` has, which this was parsed from: each kind may have
+    /// a key of its own.
+    pub fn token_kind(&self, datagram: &[u8]) -> Option<TokenKind> {
+        TokenKind::of(datagram.get(self.token.clone())?)
+    }
+
     /// Checks the token in the client's `datagram`, which this was parsed from.
     // RFC 9000 8.1.3 #14
     // RFC 9000 8.1.3 #15

@@ -56,6 +56,15 @@ impl TokenKind {
         }
     }
 
+    /// What `token` says that it is, unless it is none of ours.
+    pub fn of(token: &[u8]) -> Option<Self> {
+        match token.first()? {
+            0 => Some(TokenKind::NewToken),
+            1 => Some(TokenKind::Retry),
+            _ => None,
+        }
+    }
+
     /// How long a token is accepted.  A Retry is answered at once, at worst after a few losses.
     // RFC 9000 8.1.4 #6, RFC 9000 8.1.4 #7, RFC 9000 8.1.3 #5
     pub const fn lifetime(self) -> Duration {
@@ -151,12 +160,8 @@ impl TokenKey {
         remote: SocketAddr,
         now: Instant,
     ) -> Result<Validated, TokenError> {
-        let mut reader = Reader::new(token);
-        let kind = match reader.u8() {
-            Ok(0) => TokenKind::NewToken,
-            Ok(1) => TokenKind::Retry,
-            _ => return Err(TokenError::Unknown),
-        };
+        let kind = TokenKind::of(token).ok_or(TokenError::Unknown)?;
+        let reader = Reader::new(token.get(1..).unwrap_or_default());
         let bad = match kind {
             TokenKind::NewToken => TokenError::Unknown,
             TokenKind::Retry => TokenError::InvalidRetry,

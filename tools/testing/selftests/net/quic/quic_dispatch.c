@@ -297,6 +297,77 @@ QUIC_TEST_F(dispatch, a_flood_of_incomplete_hellos_locks_nobody_out)
 	}
 }
 
+/* Waits until the memory of incomplete hellos is what @is_done wants. */
+static bool hello_bytes(bool (*is_done)(__s64 bytes))
+{
+	__s64 start = qk_now_ms();
+
+	/* The time that they are kept for is no matter of the machine's speed. */
+	while (!is_done(qk_snmp("QuicHelloBytes")) && qk_now_ms() - start < 10000 + qk_wait_ms())
+		poll(NULL, 0, 20);
+	return is_done(qk_snmp("QuicHelloBytes"));
+}
+
+static bool are_many(__s64 bytes)
+{
+	return bytes >= 100 * QK_INITIAL;
+}
+
+static bool are_none(__s64 bytes)
+{
+	return bytes == 0;
+}
+
+/* Their time is over whether anything else comes or not. */
+QUIC_TEST_F(dispatch, incomplete_hellos_are_given_up_without_further_traffic)
+{
+	static const struct place place = { "h3", NULL, false };
+	__s64 drops = qk_snmp("QuicHelloDrop");
+
+	ASSERT_EQ(0, start(self, variant->family, &place));
+	EXPECT_EQ(0, qk_snmp("QuicHelloBytes"));
+	ASSERT_EQ(0, flood(variant->family, 100));
+	EXPECT_TRUE(hello_bytes(are_many));
+	EXPECT_EQ(drops, qk_snmp("QuicHelloDrop"));
+	EXPECT_TRUE(hello_bytes(are_none)) {
+		TH_LOG("%lld bytes are left", (long long)qk_snmp("QuicHelloBytes"));
+	}
+	EXPECT_EQ(drops + 100, qk_snmp("QuicHelloDrop"));
+}
+
+QUIC_TEST_F(dispatch, incomplete_hellos_go_with_the_last_listener)
+{
+	static const struct place place = { "h3", NULL, false };
+
+	ASSERT_EQ(0, start(self, variant->family, &place));
+	ASSERT_EQ(0, flood(variant->family, 100));
+	EXPECT_TRUE(hello_bytes(are_many));
+	end_children(self);
+	EXPECT_EQ(0, qk_snmp("QuicHelloBytes"));
+}
+
+/* Half of the room is for anybody, the other half for those who answer a Retry. */
+QUIC_TEST_F(dispatch, under_a_flood_a_client_proves_its_address_before_its_hello_is_kept)
+{
+	static const struct place place = { "h3", NULL, false };
+	static const struct ask small = { "h3", NULL, 0 }, large = { "h3", NULL, 0 };
+	__s64 in;
+
+	ASSERT_EQ(0, start(self, variant->family, &place));
+	ASSERT_EQ(0, flood(variant->family, 3000));
+	EXPECT_TRUE(hello_bytes(are_many));
+	EXPECT_LT(0, qk_snmp("QuicRetryOut"));
+	EXPECT_GE((2 << 20) + (64 << 10), qk_snmp("QuicHelloBytes"));
+	in = qk_snmp("QuicRetryIn");
+	/* Nothing has to be kept of a hello that comes whole. */
+	ask_all(_metadata, self, variant->family, &small, 1, 0);
+	EXPECT_EQ(in, qk_snmp("QuicRetryIn"));
+	/* The flood goes on while the client proves itself. */
+	ASSERT_EQ(0, flood(variant->family, 3000));
+	ask_all(_metadata, self, variant->family, &large, 1, 2500);
+	EXPECT_LT(in, qk_snmp("QuicRetryIn"));
+}
+
 /* An open protocol list takes what nobody else on the port has. */
 QUIC_TEST_F(dispatch, a_listener_without_alpn_takes_the_rest)
 {

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! ClientHellos of which packets are missing, kept until the rest comes.
+//!
+//! Nobody can be charged for them: whose they are is what they are kept for. They are bounded for
+//! the whole host, in number and memory, and in time, whether anything else comes or not. When half
+//! of either is taken, a client has to prove its address before anything of it is kept. Any context
+//! but hard interrupt.
+
+#![forbid(unsafe_code)]
+
+use kernel::{
+    prelude::*,
+    static_lock_class,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
+};
+
+use crate::{
+    attached::now,
+    buf::Datagram,
+    common::{
+        deque::Deque,
+        time::{
+            Duration,
+            Instant, //
+        },
+    },
+    conn::accept::{
+        HelloCollector,
+        Incoming, //
+    },
+    counters::Counters,
+    linux::{
+        net::{
+            hash::Table,
+            skb::SkBuff,
+            work::Later, //
+        },
+        sync::SpinLockBh, //
+    },
+    lookup::InitialKey,
+    mem::{
+        Box,
+        Vec, //
+    }, //
+};
+
+/// Memory of all together, bytes, for the whole host.
+const MAX_TOTAL: usize = 4 << 20;
+/// Entries of [`Hellos::order`], for the whole host.
+const MAX_PENDING: usize = 4096;
+/// Packets that one of them may have.
+const MAX_PACKETS: usize = 8;
+/// Memory that one of them may have, bytes: as much as a request.
+const MAX_BYTES: usize = 64 << 10;
+/// How long one waits for its next packet.
+const LIFETIME: Duration = Duration::from_secs(5);
+/// Those whose time is over within this go together, milliseconds.
+const SLACK: u32 = 250;
+/// When to look after those that are kept, milliseconds.
+// CAST: some seconds.
+pub(crate) const PATIENCE: u32 = LIFETIME.as_millis() as u32 + SLACK;
+
+/// A ClientHello of which packets are missing.
+pub(crate) struct Pending {
+    pub(crate) collector: Box<HelloCollector>,
+    pub(crate) packets: Vec<SkBuff>,
+    /// The client's address is proven.
+    pub(crate) is_proven: bool,
+    /// Those of the network namespace.
+    counters: Arc<Counters>,
+    /// Memory of all this, bytes.
+    bytes: usize,
+    /// The entry of [`Hellos::order`] that stands for it.
+    ticket: u64,
+}
+
+impl Pending {
+    /// One without packets; `None` without memory.
+    pub(crate) fn new(incoming: &Incoming, counters: &Arc<Counters>) -> Option<Self> {
+        let collector = HelloCollector::new(incoming)?;
+        Some(Self {
+            collector: Box::try_new(collector).ok()?,
+            packets: Vec::new(),
+            is_proven: false,
+            counters: counters.clone(),
+            bytes: size_of::<HelloCollector>(),
+            ticket: 0,
+        })
+    }
+
+    /// Reads a copy of the packet: opening it would spoil it for the connection.
+    pub(crate) fn read(&mut self, skb: &SkBuff) {
+        let size = skb.gso_size().unwrap_or(skb.len()).max(1);
+        for bytes in skb.data().chunks(size) {
+            if let Ok(mut copy) = Datagram::try_from_slice(bytes) {
+                self.collector.push(&mut copy);
+            }
+        }
+    }
+
+    fn push(&mut self, skb: SkBuff) -> Result<(), ()> {
+        let skb = skb.into_compact();
+        // What was read of the packet is there twice.
+        let more = skb.truesize().saturating_add(skb.len());
+        let bytes = self.bytes.saturating_add(more);
+        if self.packets.len() >= MAX_PACKETS || bytes > MAX_BYTES {
+            return Err(());
+        }
+        self.packets.try_push(skb).map_err(|_| ())?;
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+/// One that was kept. It may be gone by now, or have got another ticket with a further packet.
+struct Kept {
+    key: InitialKey,
+    ticket: u64,
+    at: Instant,
+}
+
+/// The incomplete ClientHellos.
+#[pin_data]
+pub(crate) struct Hellos {
+    #[pin]
+    table: Table<InitialKey, Pending>,
+    /// In the order in which they were kept, oldest first. Never locked together with the table.
+    #[pin]
+    order: SpinLockBh<Deque<Kept>>,
+    /// Memory of what is in the table.
+    bytes: Atomic<usize>,
+    tickets: Atomic<u64>,
+}
+
+impl Hellos {
+    /// None.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            table <- Table::new(),
+            order <- SpinLockBh::new(Deque::new(), c"quic_hellos", static_lock_class!()),
+            bytes: Atomic::new(0),
+            tickets: Atomic::new(0),
+        })
+    }
+
+    /// Whether no more than what clients with a proven address sent may be kept.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.bytes.load(Relaxed) > MAX_TOTAL / 2 || self.order.lock().len() > MAX_PENDING / 2
+    }
+
+    /// Keeps one with a further packet, until [`Self::take`] or its time is over. Without room for the
+    /// packet nothing is left of it. The caller sees to [`Later::run`].
+    pub(crate) fn keep(
+        &self,
+        key: InitialKey,
+        mut pending: Pending,
+        skb: SkBuff,
+    ) -> Result<(), ()> {
+        if pending.push(skb).is_err() {
+            pending.counters.count_hello_drop(pending.packets.len());
+            return Err(());
+        }
+        let (ticket, bytes) = (self.tickets.fetch_add(1, Relaxed), pending.bytes);
+        let counters = pending.counters.clone();
+        pending.ticket = ticket;
+        self.bytes.fetch_add(bytes, Relaxed);
+        counters.count_hello_bytes(bytes, 0);
+        if self.table.insert(key, pending, |_, _| true).is_err() {
+            // Another packet of the same client was faster, or there is no memory.
+            self.bytes.fetch_sub(bytes, Relaxed);
+            counters.count_hello_bytes(0, bytes);
+            return Err(());
+        }
+        let at = now();
+        let kept = Kept { key, ticket, at };
+        if self.order.lock().push_back(kept).is_err() {
+            self.give_up(&key, ticket);
+            return Err(());
+        }
+        self.make_room(at);
+        Ok(())
+    }
+
+    /// Takes what was kept of a client out of the table, and its memory off the account.
+    pub(crate) fn take(&self, key: &InitialKey) -> Option<Pending> {
+        self.take_if(key, |_| true)
+    }
+
+    fn take_if(&self, key: &InitialKey, matches: impl Fn(&Pending) -> bool) -> Option<Pending> {
+        let pending = self.table.remove_if(key, matches)?;
+        self.bytes.fetch_sub(pending.bytes, Relaxed);
+        pending.counters.count_hello_bytes(0, pending.bytes);
+        Some(pending)
+    }
+
+    fn give_up(&self, key: &InitialKey, ticket: u64) {
+        if let Some(pending) = self.take_if(key, |p| p.ticket == ticket) {
+            pending.counters.count_hello_drop(pending.packets.len());
+        }
+    }
+
+    /// Gives up those that waited too long, and the oldest while there are too many. A flood of
+    /// halves must not keep everybody else out: whoever came last has the best chance.
+    fn make_room(&self, now: Instant) {
+        while let Some(oldest) = self.next_to_go(now) {
+            self.give_up(&oldest.key, oldest.ticket);
+        }
+    }
+
+    fn next_to_go(&self, now: Instant) -> Option<Kept> {
+        let mut order = self.order.lock();
+        let too_many = order.len() > MAX_PENDING || self.bytes.load(Relaxed) > MAX_TOTAL;
+        let front = order.front()?;
+        if !too_many && now.since(front.at) <= LIFETIME {
+            return None;
+        }
+        order.pop_front()
+    }
+
+    /// Gives up those that nobody can be asked about any more: the last listener of a port has
+    /// ended, or a network namespace.
+    pub(crate) fn forget(&self, is_gone: impl Fn(&InitialKey) -> bool) {
+        let mut left = self.order.lock().len();
+        while left > 0 {
+            left = left.saturating_sub(1);
+            let Some(kept) = self.order.lock().pop_front() else {
+                return;
+            };
+            let (key, ticket) = (kept.key, kept.ticket);
+            if is_gone(&key) || self.order.lock().push_back(kept).is_err() {
+                self.give_up(&key, ticket);
+            }
+        }
+    }
+}
+
+impl Later for Hellos {
+    /// Gives up those whose time is over.
+    fn run(&self) -> Option<u32> {
+        self.make_room(now());
+        let oldest = self.order.lock().front().map(|kept| kept.at)?;
+        let left = LIFETIME.saturating_sub(now().since(oldest)).as_millis();
+        Some(u32::try_from(left).unwrap_or(0).saturating_add(SLACK))
+    }
+}
