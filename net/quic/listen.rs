@@ -87,11 +87,12 @@ fn publish(sk: &mut Owned<'_, Quic>, backlog: u32) -> Result {
     };
     let entry = Listening {
         addr,
+        v6only: raw.v6only(),
         device: raw.device(),
         alpn: sk.options.alpn.clone(),
         servers: sk.options.servers.clone(),
         reuseport: raw.reuseport(),
-        uid: raw.uid(),
+        user: raw.user(),
         id: rand::u64(),
         sk: sk.sk().to_ref(),
     };
@@ -131,7 +132,7 @@ fn token_key(globals: &Globals, key: &PortKey, entry: &Listening) -> [u8; 32] {
         &key.port.to_be_bytes(),
         &ip,
         &entry.device.to_be_bytes(),
-        &entry.uid.to_be_bytes(),
+        &entry.user.to_bytes(),
         &entry.alpn,
         // No name holds a NUL followed by this.
         b"\0,servers,",

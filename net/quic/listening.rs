@@ -25,6 +25,7 @@ use crate::{
     demux::Demux,
     linux::net::{
         hash::Key,
+        inet::User,
         sock::SockRef,
         udp_tunnel::Tunnel, //
     },
@@ -44,6 +45,8 @@ use crate::{
 pub(crate) struct Listening {
     /// Its local address; the unspecified one stands for all.
     pub(crate) addr: SocketAddr,
+    /// `IPV6_V6ONLY`.
+    pub(crate) v6only: bool,
     /// The device, 0 for all.
     pub(crate) device: i32,
     /// Its protocols of the application, joined by commas; empty for any.
@@ -52,8 +55,8 @@ pub(crate) struct Listening {
     pub(crate) servers: Arc<KVec<u8>>,
     /// Whether others that say so too may have the same key.
     pub(crate) reuseport: bool,
-    /// The owner: nobody else may join the group or take a part of its clients.
-    pub(crate) uid: u32,
+    /// The user: nobody else may join the group or take a part of its clients.
+    pub(crate) user: User,
     /// Tells the listeners of a group apart when clients are shared out.
     pub(crate) id: u64,
     /// The socket.
@@ -78,22 +81,37 @@ impl Listening {
     fn is_grouped_with(&self, other: &Self) -> bool {
         self.reuseport
             && other.reuseport
-            && self.uid == other.uid
+            && self.user == other.user
             && self.alpn.as_slice() == other.alpn.as_slice()
             && self.servers.as_slice() == other.servers.as_slice()
     }
 
     /// Whether both cannot listen on the same port at a time.
     pub(crate) fn conflicts(&self, other: &Self) -> bool {
-        if self.addr != other.addr || self.device != other.device {
-            return false;
+        if self.user != other.user {
+            // Whatever would decide between them, one would take clients of the other.
+            return self.meets(other)
+                && may_meet(&self.alpn, &other.alpn, |a, b| a == b)
+                && may_meet(&self.servers, &other.servers, server_name::meet);
         }
-        if !shares_name(&self.alpn, &other.alpn) || self.is_grouped_with(other) {
-            return false;
-        }
-        // Naming a server takes clients away from a listener that names none.
-        let refines = self.servers.is_empty() != other.servers.is_empty();
-        shares_name(&self.servers, &other.servers) || (refines && self.uid != other.uid)
+        self.addr == other.addr
+            && self.device == other.device
+            && shares_name(&self.alpn, &other.alpn)
+            && shares_name(&self.servers, &other.servers)
+            && !self.is_grouped_with(other)
+    }
+
+    /// Whether there are datagrams that fit the addresses and devices of both.
+    fn meets(&self, other: &Self) -> bool {
+        let (a, b) = (self.device, other.device);
+        (a == 0 || b == 0 || a == b)
+            && (self.addr == other.addr || self.spans(&other.addr) || other.spans(&self.addr))
+    }
+
+    /// Whether this listens on all addresses, `addr` among them.
+    fn spans(&self, addr: &SocketAddr) -> bool {
+        self.addr.ip().is_unspecified()
+            && (self.addr.is_ipv6() == addr.is_ipv6() || (self.addr.is_ipv6() && !self.v6only))
     }
 
     /// How well this listener's address fits the destination `addr`.
@@ -105,15 +123,9 @@ impl Listening {
         if self.addr.ip() == addr.ip() {
             return Some(8 | bound);
         }
-        if !self.addr.ip().is_unspecified() {
-            return None;
-        }
-        match (self.addr, addr) {
-            (SocketAddr::V4(_), SocketAddr::V4(_)) => Some(4 | bound),
-            (SocketAddr::V6(_), SocketAddr::V6(_)) => Some(4 | bound),
-            (SocketAddr::V6(_), SocketAddr::V4(_)) if !self.sk.raw().v6only() => Some(2 | bound),
-            _ => None,
-        }
+        let is_own_family = self.addr.is_ipv6() == addr.is_ipv6();
+        let fit = if is_own_family { 4 } else { 2 };
+        self.spans(addr).then_some(fit | bound)
     }
 
     /// The place of the first of the client's protocols that this listener has.
@@ -164,6 +176,11 @@ fn shares_name(a: &[u8], b: &[u8]) -> bool {
         return a.is_empty() && b.is_empty();
     }
     names(a).any(|name| names(b).any(|other| other == name))
+}
+
+/// Whether a client may ask for something that both lists stand for. An empty one stands for all.
+fn may_meet(a: &[u8], b: &[u8], meet: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+    a.is_empty() || b.is_empty() || names(a).any(|name| names(b).any(|other| meet(name, other)))
 }
 
 impl Tables {

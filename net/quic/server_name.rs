@@ -67,6 +67,11 @@ pub(crate) fn find(list: &[u8], wanted: Option<&[u8]>) -> Option<Match> {
         .max()
 }
 
+/// Whether some server has both names, of which either may begin with a `*`.
+pub(crate) fn meet(a: &[u8], b: &[u8]) -> bool {
+    compare(a, b).is_some() || compare(b, a).is_some()
+}
+
 fn compare(name: &[u8], wanted: &[u8]) -> Option<Match> {
     match name.strip_prefix(b"*") {
         None => name.eq_ignore_ascii_case(wanted).then_some(Match::Exact),

@@ -194,6 +194,11 @@ unsigned int quic_helper_sk_uid(const struct sock *sk)
 	return from_kuid_munged(sock_net(sk)->user_ns, sk_uid(sk));
 }
 
+unsigned int quic_helper_sk_kuid(const struct sock *sk)
+{
+	return __kuid_val(sk_uid(sk));
+}
+
 u64 quic_helper_sock_i_ino(struct sock *sk)
 {
 	return sock_i_ino(sk);

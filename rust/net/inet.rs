@@ -35,6 +35,17 @@ pub const CLOSE: u8 = 7;
 /// Waiting for connections.
 pub const LISTEN: u8 = 10;
 
+/// A user, told apart from all others whatever user namespace they are of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct User(u32);
+
+impl User {
+    /// As bytes, to be hashed.
+    pub fn to_bytes(self) -> [u8; 4] {
+        self.0.to_ne_bytes()
+    }
+}
+
 impl RawSock {
     /// The network namespace.
     pub fn net(&self) -> Net<'_> {
@@ -128,6 +139,12 @@ impl RawSock {
     pub fn uid(&self) -> u32 {
         // SAFETY: a valid socket.
         unsafe { bindings::sk_uid(self.as_ptr()) }
+    }
+
+    /// The owner, as the whole host knows it.
+    pub fn user(&self) -> User {
+        // SAFETY: a valid socket.
+        User(unsafe { bindings::sk_kuid(self.as_ptr()) })
     }
 
     /// The inode of the descriptor, 0 for none.
