@@ -613,6 +613,67 @@ void quic_helper_skb_clear_dev(struct sk_buff *skb)
 
 /* The UDP socket below. */
 
+/*
+ * Sockets for which this holds may be bound to one port, as with SO_REUSEPORT.
+ * No user's socket has that owner, so that none can be bound among them.
+ */
+void quic_helper_udp_share_port(struct sock *sk, bool yes)
+{
+	kuid_t root = make_kuid(sock_net(sk)->user_ns, 0);
+
+	WRITE_ONCE(sk->sk_uid, yes ? INVALID_UID : root);
+	sk->sk_reuseport = yes;
+}
+
+static int bind_udp(struct socket *sock, const struct udp_port_cfg *cfg)
+{
+	struct sockaddr_in6 addr6 = {
+		.sin6_family = AF_INET6,
+		.sin6_port = cfg->local_udp_port,
+	};
+	struct sockaddr_in addr4 = {
+		.sin_family = AF_INET,
+		.sin_port = cfg->local_udp_port,
+	};
+
+	if (cfg->family == AF_INET) {
+		addr4.sin_addr = cfg->local_ip;
+		return kernel_bind(sock, (struct sockaddr_unsized *)&addr4,
+				   sizeof(addr4));
+	}
+	addr6.sin6_addr = cfg->local_ip6;
+	return kernel_bind(sock, (struct sockaddr_unsized *)&addr6,
+			   sizeof(addr6));
+}
+
+/*
+ * As udp_sock_create(), for a socket that is not connected and has checksums.
+ * With @share it may be bound beside those of quic_helper_udp_share_port().
+ */
+int quic_helper_udp_create(struct net *net, const struct udp_port_cfg *cfg,
+			   bool share, struct socket **sockp)
+{
+	struct socket *sock;
+	int err;
+
+	err = sock_create_kern(net, cfg->family, SOCK_DGRAM, 0, &sock);
+	if (err)
+		return err;
+	if (cfg->ipv6_v6only)
+		err = ip6_sock_set_v6only(sock->sk);
+	if (!err && cfg->bind_ifindex)
+		err = sock_bindtoindex(sock->sk, cfg->bind_ifindex, true);
+	quic_helper_udp_share_port(sock->sk, share);
+	if (!err)
+		err = bind_udp(sock, cfg);
+	quic_helper_udp_share_port(sock->sk, false);
+	if (err)
+		sock_release(sock);
+	else
+		*sockp = sock;
+	return err;
+}
+
 void quic_helper_udp_accept_batches(struct sock *sk)
 {
 	udp_set_bit(GRO_ENABLED, sk);

@@ -41,18 +41,17 @@ const RCVBUF: i32 = 4 << 20;
     clippy::field_reassign_with_default,
     reason = "bit fields have setters only"
 )]
-/// Makes and binds the UDP socket of a tunnel; port 0 picks a free one. Sleeps.
+/// Makes and binds the UDP socket of a tunnel; port 0 picks a free one. `stands_beside` lets others have
+/// the port too for which [`share_port`] was called. Sleeps.
 pub(super) fn open<R: Receiver>(
     sk: &RawSock,
     mut key: Key,
+    stands_beside: bool,
     receiver: R,
 ) -> Result<KBox<Tunnel<R>>> {
     let mut cfg = bindings::udp_port_cfg::default();
     cfg.bind_ifindex = key.device;
     cfg.local_udp_port = key.addr.port().to_be();
-    cfg.set_use_udp_checksums(1);
-    cfg.set_use_udp6_tx_checksums(1);
-    cfg.set_use_udp6_rx_checksums(1);
     cfg.set_ipv6_v6only(u32::from(key.v6only));
     let net = sk.net().as_ptr();
     let mut socket = core::ptr::null_mut();
@@ -60,8 +59,6 @@ pub(super) fn open<R: Receiver>(
         SocketAddr::V4(addr) => {
             cfg.family = AF_INET as u8;
             cfg.__bindgen_anon_1.bindgen_union_field = [be32(addr.ip()), 0, 0, 0];
-            // SAFETY: a valid namespace; `cfg` is read, `socket` written.
-            check(unsafe { bindings::udp_sock_create4(net, &mut cfg, &mut socket) })?;
         }
         SocketAddr::V6(addr) => {
             cfg.family = AF_INET6 as u8;
@@ -69,10 +66,10 @@ pub(super) fn open<R: Receiver>(
             if addr.scope_id() != 0 {
                 cfg.bind_ifindex = i32::try_from(addr.scope_id()).map_err(|_| EINVAL)?;
             }
-            // SAFETY: as above.
-            check(unsafe { bindings::udp_sock_create6(net, &mut cfg, &mut socket) })?;
         }
     }
+    // SAFETY: a valid namespace; `cfg` is read, `socket` written.
+    check(unsafe { bindings::udp_create(net, &cfg, stands_beside, &mut socket) })?;
     let socket = NonNull::new(socket).ok_or(ENOMEM)?;
     // SAFETY: a new kernel socket.
     let usk: *mut bindings::sock = unsafe { (*socket.as_ptr()).sk.cast() };
@@ -94,6 +91,13 @@ pub(super) fn open<R: Receiver>(
     };
     set_up::<R>(net, usk, &tunnel);
     Ok(tunnel)
+}
+
+/// Lets a socket made by [`open`] stand beside it on one port, or no longer. Whoever opens one holds
+/// the lock of all tunnels.
+pub(super) fn share_port(usk: &RawSock, yes: bool) {
+    // SAFETY: a valid UDP socket of ours; nobody else changes what this does.
+    unsafe { bindings::udp_share_port(usk.as_ptr(), yes) };
 }
 
 /// The bytes of an address as the 32-bit words of C's union.

@@ -38,7 +38,10 @@ use super::{
     netns::NetId,
     skb::SkBuff,
     sock::RawSock,
-    udp_socket::open,
+    udp_socket::{
+        open,
+        share_port, //
+    },
     work::{
         init_work,
         Queue, //
@@ -72,16 +75,25 @@ pub(super) struct Key {
 
 impl Key {
     /// Whether the tunnel of this key gets the datagrams of `other`: it is the same, or has the
-    /// unspecified address. UDP would not let both be there.
+    /// unspecified address.
     fn covers(&self, other: &Key) -> bool {
-        let is_alike = self.net == other.net
+        self.neighbours(other)
             && self.device == other.device
-            && self.addr.port() == other.addr.port();
-        let is_above = self.addr.ip().is_unspecified()
-            && !other.addr.ip().is_unspecified()
-            && (self.addr.is_ipv4() == other.addr.is_ipv4()
-                || (self.addr.is_ipv6() && !self.v6only));
-        self == other || (is_alike && is_above)
+            && (self == other || (self.addr.ip().is_unspecified() && self.spans(other)))
+    }
+
+    /// Whether the addresses of `other` are among those that the unspecified one stands for here.
+    fn spans(&self, other: &Key) -> bool {
+        match (self.addr.is_ipv6(), other.addr.is_ipv6()) {
+            (true, true) => !self.v6only || other.v6only || !other.addr.ip().is_unspecified(),
+            (true, false) => !self.v6only,
+            (false, v6) => !v6,
+        }
+    }
+
+    /// Whether both are of the same port and network namespace.
+    fn neighbours(&self, other: &Key) -> bool {
+        self.net == other.net && self.addr.port() == other.addr.port()
     }
 }
 
@@ -215,18 +227,23 @@ impl<R: Receiver> Tunnels<R> {
         let key = Key {
             net: sk.net().id(),
             addr,
-            v6only: addr.is_ipv6() && sk.v6only(),
+            v6only: addr.is_ipv6() && addr.ip().is_unspecified() && sk.v6only(),
             device: sk.device(),
         };
         let mut table = self.table.lock();
-        let found = table
-            .iter()
-            .find(|t| addr.port() != 0 && t.key.covers(&key));
-        if let Some(t) = found {
+        let has_port = addr.port() != 0;
+        if let Some(t) = table.iter().find(|t| has_port && t.key.covers(&key)) {
             return Ok(self.share(t));
         }
         table.try_reserve_in(1, Gfp::KERNEL)?;
-        let t = open(sk, key, receiver)?;
+        // UDP would not let two sockets of one port be there whose addresses overlap. Here it does not
+        // matter by which of them a datagram comes: its destination decides.
+        let neighbours = || table.iter().filter(|t| has_port && t.key.neighbours(&key));
+        let stands_beside = neighbours().next().is_some();
+        neighbours().for_each(|t| share_port(t.raw(), true));
+        let opened = open(sk, key, stands_beside, receiver);
+        neighbours().for_each(|t| share_port(t.raw(), false));
+        let t = opened?;
         let share = self.share(&t);
         // Reserved above; the lock was held since.
         table.push_within_capacity(t).map_err(|_| ENOMEM)?;
