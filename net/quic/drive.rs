@@ -84,6 +84,8 @@ pub(crate) fn drive(sk: &mut Held<'_, Quic>) {
     tables::sync(sock, at);
     output::transmit(sock, at);
     tables::sync(sock, at);
+    // Messages are about what was sent, so once does.
+    sock.shared().globals.tables.quotes.sync(sock, at);
     settle(sk);
 }
 

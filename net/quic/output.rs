@@ -5,7 +5,11 @@
 #![forbid(unsafe_code)]
 
 use crate::{
-    attached::Attached,
+    attached::{
+        now,
+        Attached, //
+    },
+    common::time::Instant,
     conn::{
         PathAddr,
         Transmit, //
@@ -49,7 +53,8 @@ pub(crate) fn transmit(sk: &Sock<Quic>, at: &mut Attached) {
         let Some(buf) = skb.tailroom_mut(room) else {
             return;
         };
-        let Some(out) = at.call(|core, cx| core.poll_transmit(cx, buf, max_segments)) else {
+        let (now, out) = at.call(|core, cx| (cx.now, core.poll_transmit(cx, buf, max_segments)));
+        let Some(out) = out else {
             let place = if large {
                 &mut at.spare_batch
             } else {
@@ -59,14 +64,14 @@ pub(crate) fn transmit(sk: &Sock<Quic>, at: &mut Attached) {
             return;
         };
         skb.grow(out.len);
-        send(sk.raw(), &mut at.route, skb, &out);
+        send(sk.raw(), &mut at.route, skb, &out, now);
     }
 }
 
 /// Whether there is a route for the path in use; finds it.
 pub(crate) fn has_route(sk: &Sock<Quic>, at: &mut Attached) -> bool {
     let path = at.core.path();
-    route(sk.raw(), &mut at.route, &path).is_some()
+    route(sk.raw(), &mut at.route, &path, now()).is_some()
 }
 
 /// A buffer to fill. Without memory nothing is sent now; the caller has the connection's timer try
@@ -81,8 +86,8 @@ fn buffer(at: &mut Attached, large: bool) -> Option<SkBuff> {
 }
 
 /// Sends one buffer. Without a route it is lost, as if on the way.
-fn send(sk: &RawSock, cached: &mut Option<Route>, mut skb: SkBuff, out: &Transmit) {
-    let Some(route) = route(sk, cached, &out.path) else {
+fn send(sk: &RawSock, cached: &mut Option<Route>, mut skb: SkBuff, out: &Transmit, now: Instant) {
+    let Some(route) = route(sk, cached, &out.path, now) else {
         return;
     };
     if let Some(size) = out.segment_size {
@@ -101,11 +106,16 @@ fn send(sk: &RawSock, cached: &mut Option<Route>, mut skb: SkBuff, out: &Transmi
 }
 
 /// The route for `path`, looked up anew if the last one will not do.
-fn route<'a>(sk: &RawSock, cached: &'a mut Option<Route>, path: &PathAddr) -> Option<&'a Route> {
+fn route<'a>(
+    sk: &RawSock,
+    cached: &'a mut Option<Route>,
+    path: &PathAddr,
+    now: Instant,
+) -> Option<&'a Route> {
     let tos = sk.tos(path.remote.is_ipv6());
     let fits = cached
         .as_ref()
-        .is_some_and(|r| r.serves(sk, &path.local, &path.remote, tos));
+        .is_some_and(|r| r.serves(sk, &path.local, &path.remote, tos, now.as_nanos()));
     if !fits {
         *cached = Route::find(sk, path.local, path.remote, tos).ok();
     }

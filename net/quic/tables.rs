@@ -29,7 +29,6 @@ pub(crate) fn sync(sk: &Sock<Quic>, at: &mut Attached) {
             CidOp::RemoveReset { token, remote } => remove_reset(sk, at, token, remote),
         }
     }
-    sk.shared().globals.tables.quotes.sync(sk, at);
 }
 
 /// A table without memory, or the unlikely collision of random ids, leaves the id unknown: packets

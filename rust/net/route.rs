@@ -162,12 +162,19 @@ impl Route {
     }
 
     /// Whether this is still the way that `sk` takes from `local` to `remote`; no after a second, so
-    /// that it is looked up anew.
-    pub fn serves(&self, sk: &RawSock, local: &SocketAddr, remote: &SocketAddr, tos: u8) -> bool {
+    /// that it is looked up anew. `now` is nanoseconds of the monotonic clock.
+    pub fn serves(
+        &self,
+        sk: &RawSock,
+        local: &SocketAddr,
+        remote: &SocketAddr,
+        tos: u8,
+        now: u64,
+    ) -> bool {
         (local.ip().is_unspecified() || self.local == *local)
             && self.remote == *remote
             && self.choice == Choice::of(sk, tos)
-            && monotonic_nanos().wrapping_sub(self.found) < LIFE
+            && now.saturating_sub(self.found) < LIFE
             // SAFETY: a valid route with the cookie that belongs to it.
             && unsafe { bindings::dst_check(self.dst.0.as_ptr(), self.cookie) }
     }
