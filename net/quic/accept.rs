@@ -71,6 +71,10 @@ fn set_up(parent: &mut Owned<'_, Quic>, child: &Sock<Quic>, request: Request) ->
     let options = parent.options.inherit()?;
     let tunnel = parent.tunnel.clone();
     let mut sk = child.lock_child();
+    // As of TCP: what came by a VRF is answered by it.
+    if child.raw().device() == 0 {
+        child.set_device(request.meta.vrf);
+    }
     sk.options = options;
     sk.backlog = parent.backlog;
     sk.tunnel = tunnel;

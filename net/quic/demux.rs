@@ -115,7 +115,7 @@ impl Demux {
             input::deliver(&sk, skb);
             return;
         }
-        if tables.has_listener(tunnel, &meta.local) {
+        if tables.has_listener(tunnel, &meta) {
             let key = &self.globals.reset_key;
             stateless::reset(key, &self.counters, tunnel.raw(), &skb, &meta);
         }

@@ -86,12 +86,12 @@ impl Chosen {
 pub(crate) fn judge(demux: &Demux, tunnel: &Tunnel<Demux>, skb: SkBuff, meta: &UdpMeta) -> Verdict {
     let tables = &demux.globals.tables;
     let key = key_of(tunnel, first_datagram(&skb), meta);
-    let any = || match tables.listener(tunnel, &key, None) {
+    let any = || match tables.listener(tunnel, meta, &key, None) {
         Some(sk) => Chosen::Listener(sk),
         None => Chosen::Nobody,
     };
     let incoming = match FirstPacket::parse(first_datagram(&skb)) {
-        FirstPacket::Incoming(incoming) if tables.needs_hello(tunnel, &meta.local) => incoming,
+        FirstPacket::Incoming(incoming) if tables.needs_hello(tunnel, meta) => incoming,
         _ => return any().deliver(Vec::new(), skb),
     };
     let known = tables.hellos.take(&key);
@@ -100,9 +100,9 @@ pub(crate) fn judge(demux: &Demux, tunnel: &Tunnel<Demux>, skb: SkBuff, meta: &U
     };
     pending.read(&skb);
     let chosen = match pending.collector.hello() {
-        Hello::Complete(hello) => match tables.listener(tunnel, &key, Some(&hello)) {
+        Hello::Complete(hello) => match tables.listener(tunnel, meta, &key, Some(&hello)) {
             Some(sk) => Chosen::Listener(sk),
-            None if tables.has_protocol(tunnel, &meta.local, &hello) => {
+            None if tables.has_protocol(tunnel, meta, &hello) => {
                 Chosen::Refused(incoming, UNRECOGNIZED_NAME)
             }
             None => Chosen::Refused(incoming, NO_APPLICATION_PROTOCOL),

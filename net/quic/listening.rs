@@ -26,6 +26,7 @@ use crate::{
     linux::net::{
         hash::Key,
         inet::User,
+        skb::UdpMeta,
         sock::SockRef,
         udp_tunnel::Tunnel, //
     },
@@ -114,11 +115,16 @@ impl Listening {
             && (self.addr.is_ipv6() == addr.is_ipv6() || (self.addr.is_ipv6() && !self.v6only))
     }
 
-    /// How well this listener's address fits the destination `addr`.
-    fn fits_address(&self, tunnel: &Tunnel<Demux>, addr: &SocketAddr) -> Option<u8> {
+    /// How well this listener's address fits the destination of a datagram.
+    fn fits_address(&self, tunnel: &Tunnel<Demux>, meta: &UdpMeta) -> Option<u8> {
         if self.device != 0 && self.device != tunnel.device() {
             return None;
         }
+        // UDP does not ask when another listener's tunnel is that of the VRF.
+        if self.device == 0 && meta.vrf != 0 && !tunnel.takes_vrfs() {
+            return None;
+        }
+        let addr = &meta.local;
         let bound = u8::from(self.device != 0);
         if self.addr.ip() == addr.ip() {
             return Some(8 | bound);
@@ -144,10 +150,10 @@ impl Listening {
     fn rank(
         &self,
         tunnel: &Tunnel<Demux>,
-        addr: &SocketAddr,
+        meta: &UdpMeta,
         hello: Option<&ClientHello<'_>>,
     ) -> Option<Rank> {
-        let address = self.fits_address(tunnel, addr)?;
+        let address = self.fits_address(tunnel, meta)?;
         let (server, protocol) = match hello {
             Some(hello) => (
                 server_name::find(&self.servers, hello.server_name())?,
@@ -191,44 +197,45 @@ impl Tables {
         }
     }
 
-    /// Whether anybody listens for datagrams to `addr` that come by `tunnel`.
-    pub(crate) fn has_listener(&self, tunnel: &Tunnel<Demux>, addr: &SocketAddr) -> bool {
+    /// Whether anybody listens for a datagram that came by `tunnel`.
+    pub(crate) fn has_listener(&self, tunnel: &Tunnel<Demux>, meta: &UdpMeta) -> bool {
         self.listeners
-            .find(&Self::port_key(tunnel, addr), |l| {
-                l.fits_address(tunnel, addr).map(|_| ())
+            .find(&Self::port_key(tunnel, &meta.local), |l| {
+                l.fits_address(tunnel, meta).map(|_| ())
             })
             .is_some()
     }
 
-    /// Whether the ClientHello has to be read to choose among the listeners for `addr`.
-    pub(crate) fn needs_hello(&self, tunnel: &Tunnel<Demux>, addr: &SocketAddr) -> bool {
+    /// Whether the ClientHello has to be read to choose among the listeners for a datagram.
+    pub(crate) fn needs_hello(&self, tunnel: &Tunnel<Demux>, meta: &UdpMeta) -> bool {
         self.listeners
-            .find(&Self::port_key(tunnel, addr), |l| {
+            .find(&Self::port_key(tunnel, &meta.local), |l| {
                 let chooses = !l.alpn.is_empty() || !l.servers.is_empty();
-                (chooses && l.fits_address(tunnel, addr).is_some()).then_some(())
+                (chooses && l.fits_address(tunnel, meta).is_some()).then_some(())
             })
             .is_some()
     }
 
-    /// Whether a listener for `addr` has one of the client's protocols, whatever servers it names.
+    /// Whether a listener for a datagram has one of the client's protocols, whatever servers it names.
     pub(crate) fn has_protocol(
         &self,
         tunnel: &Tunnel<Demux>,
-        addr: &SocketAddr,
+        meta: &UdpMeta,
         hello: &ClientHello<'_>,
     ) -> bool {
         self.listeners
-            .find(&Self::port_key(tunnel, addr), |l| {
-                l.fits_address(tunnel, addr)?;
+            .find(&Self::port_key(tunnel, &meta.local), |l| {
+                l.fits_address(tunnel, meta)?;
                 l.fits_protocol(hello).map(|_| ())
             })
             .is_some()
     }
 
-    /// The listener for the client that `key` names, whose datagrams come by `tunnel`.
+    /// The listener for the client that `key` names, one of whose datagrams came by `tunnel`.
     pub(crate) fn listener(
         &self,
         tunnel: &Tunnel<Demux>,
+        meta: &UdpMeta,
         key: &InitialKey,
         hello: Option<&ClientHello<'_>>,
     ) -> Option<SockRef<Quic>> {
@@ -236,7 +243,7 @@ impl Tables {
         let mut best: Option<(Rank, SockRef<Quic>)> = None;
         self.listeners
             .for_each(&Self::port_key(tunnel, &key.local), |l| {
-                let Some(mut rank) = l.rank(tunnel, &key.local, hello) else {
+                let Some(mut rank) = l.rank(tunnel, meta, hello) else {
                     return;
                 };
                 if l.reuseport {

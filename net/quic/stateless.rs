@@ -6,8 +6,6 @@
 
 #![forbid(unsafe_code)]
 
-use core::net::SocketAddr;
-
 use crate::{
     attached::{
         now,
@@ -55,13 +53,9 @@ use crate::{
 /// Room for any answer, bytes.
 const ROOM: usize = 1200;
 
-/// Writes an answer with `write` and sends it back. Returns whether anything was sent.
-fn answer(
-    sk: &RawSock,
-    local: SocketAddr,
-    remote: SocketAddr,
-    write: impl FnOnce(&mut [u8]) -> Option<usize>,
-) -> bool {
+/// Writes an answer with `write` and sends it back, by the VRF that the question came by. Returns
+/// whether anything was sent.
+fn answer(sk: &RawSock, meta: &UdpMeta, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
     let Ok(mut skb) = SkBuff::alloc(xmit::HEADROOM, ROOM) else {
         return false;
     };
@@ -72,8 +66,12 @@ fn answer(
         return false;
     };
     skb.grow(len);
-    let tos = sk.tos(remote.is_ipv6());
-    let Ok(route) = Route::find(sk, local, remote, tos) else {
+    let tos = sk.tos(meta.remote.is_ipv6());
+    let device = match sk.device() {
+        0 => meta.vrf,
+        device => device,
+    };
+    let Ok(route) = Route::find_by(sk, device, meta.local, meta.remote, tos) else {
         return false;
     };
     xmit::send(sk, &route, skb, tos & !3);
@@ -96,7 +94,7 @@ pub(crate) fn reset(
     };
     let len = skb.gso_size().unwrap_or(bytes.len());
     let token = reset_token(key, &dcid);
-    let sent = answer(sk, meta.local, meta.remote, |buf| {
+    let sent = answer(sk, meta, |buf| {
         write_stateless_reset(buf, len, &token, &mut KernelRng)
     });
     if sent {
@@ -115,7 +113,7 @@ pub(crate) fn negotiate(
     unknown: &UnknownVersion<'_>,
 ) {
     let versions = [Version::V1, Version::V2];
-    let sent = answer(sk, meta.local, meta.remote, |buf| {
+    let sent = answer(sk, meta, |buf| {
         write_version_negotiation(buf, unknown.dcid, unknown.scid, &versions, &mut KernelRng).ok()
     });
     if sent {
@@ -147,7 +145,7 @@ pub(crate) fn retry(
         return;
     };
     let token = token.get(..len).unwrap_or_default();
-    let sent = answer(sk, meta.local, meta.remote, |buf| {
+    let sent = answer(sk, meta, |buf| {
         write_retry(
             buf,
             incoming.version,
@@ -170,7 +168,7 @@ pub(crate) fn retry(
 /// Refuses a connection.
 // RFC 9000 5.2.2 #5
 pub(crate) fn refuse(sk: &RawSock, meta: &UdpMeta, incoming: &Incoming, error: &TransportError) {
-    answer(sk, meta.local, meta.remote, |buf| {
+    answer(sk, meta, |buf| {
         let (version, scid) = (incoming.version, &incoming.scid);
         write_initial_close(buf, version, scid, &incoming.dcid, error).ok()
     });

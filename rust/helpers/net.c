@@ -399,6 +399,22 @@ bool quic_helper_inet6_can_nonlocal_bind(struct net *net, struct sock *sk)
 	return ipv6_can_nonlocal_bind(net, inet_sk(sk));
 }
 
+/* As inet6_bind(): the addresses of a VRF are those of its devices. */
+bool quic_helper_inet6_addr_is_local(struct net *net, struct sock *sk,
+				     const struct in6_addr *addr)
+{
+	int device = READ_ONCE(sk->sk_bound_dev_if);
+	struct net_device *dev = NULL;
+	bool found;
+
+	rcu_read_lock();
+	if (device)
+		dev = dev_get_by_index_rcu(net, device);
+	found = (dev || !device) && ipv6_chk_addr(net, addr, dev, 0);
+	rcu_read_unlock();
+	return found;
+}
+
 bool quic_helper_inet_port_requires_bind_service(struct net *net,
 						 unsigned short port)
 {
@@ -601,6 +617,15 @@ struct sk_buff *quic_helper_skb_copy_udp(const struct sk_buff *skb,
 	return copy;
 }
 
+/* The VRF that a packet came by, 0 for none. */
+int quic_helper_skb_vrf(const struct sk_buff *skb, bool v6)
+{
+	bool by_vrf = v6 ? ipv6_l3mdev_skb(IP6CB(skb)->flags) :
+			   ipv4_l3mdev_skb(IPCB(skb)->flags);
+
+	return by_vrf ? skb->skb_iif : 0;
+}
+
 bool quic_helper_skb_is_ipv6(const struct sk_buff *skb)
 {
 	return skb->protocol == htons(ETH_P_IPV6);
@@ -707,6 +732,16 @@ void quic_helper_sk_probe_pmtu(struct sock *sk)
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6 && inet6_sk(sk))
 		WRITE_ONCE(inet6_sk(sk)->pmtudisc, IPV6_PMTUDISC_PROBE);
+#endif
+}
+
+/* Whether sockets of no device take what comes by VRFs. */
+bool quic_helper_udp_takes_vrfs(const struct sock *sk)
+{
+#ifdef CONFIG_NET_L3_MASTER_DEV
+	return READ_ONCE(sock_net(sk)->ipv4.sysctl_udp_l3mdev_accept);
+#else
+	return true;
 #endif
 }
 

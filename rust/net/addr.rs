@@ -160,8 +160,8 @@ pub fn is_local(sk: &super::sock::RawSock, ip: &IpAddr, scope: u32) -> bool {
             }
             // SAFETY: a valid socket and its network namespace.
             let any = unsafe { bindings::inet6_can_nonlocal_bind(net, sk.as_ptr()) };
-            // SAFETY: a valid network namespace; no device means any.
-            any || unsafe { bindings::ipv6_chk_addr(net, &addr, core::ptr::null(), 0) } != 0
+            // SAFETY: as above.
+            any || unsafe { bindings::inet6_addr_is_local(net, sk.as_ptr(), &addr) }
         }
     }
 }

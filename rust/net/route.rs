@@ -88,17 +88,33 @@ impl Route {
     /// Finds the route from `local` (or from the address that the routing table prefers, if it is
     /// the unspecified one) to `remote`. Any context.
     pub fn find(sk: &RawSock, local: SocketAddr, remote: SocketAddr, tos: u8) -> Result<Self> {
+        Self::find_by(sk, sk.device(), local, remote, tos)
+    }
+
+    /// As [`Route::find`], for a socket that may be bound to no device, by `device`.
+    pub fn find_by(
+        sk: &RawSock,
+        device: i32,
+        local: SocketAddr,
+        remote: SocketAddr,
+        tos: u8,
+    ) -> Result<Self> {
+        let choice = Choice {
+            tos,
+            mark: sk.mark(),
+            device,
+        };
         match remote {
-            SocketAddr::V4(_) => Self::find4(sk, local, remote, tos),
-            SocketAddr::V6(_) => Self::find6(sk, local, remote, tos),
+            SocketAddr::V4(_) => Self::find4(sk, local, remote, choice),
+            SocketAddr::V6(_) => Self::find6(sk, local, remote, choice),
         }
     }
 
-    fn find4(sk: &RawSock, local: SocketAddr, remote: SocketAddr, tos: u8) -> Result<Self> {
+    fn find4(sk: &RawSock, local: SocketAddr, remote: SocketAddr, choice: Choice) -> Result<Self> {
         let mut fl = bindings::flowi4::default();
-        common(&mut fl.__fl_common, sk, 0);
+        common(&mut fl.__fl_common, sk, &choice, 0);
         // The two ECN bits are no part of the DSCP.
-        fl.__fl_common.flowic_dscp = tos & 0xfc;
+        fl.__fl_common.flowic_dscp = choice.tos & 0xfc;
         if let (IpAddr::V4(src), IpAddr::V4(dst)) = (local.ip(), remote.ip()) {
             fl.saddr = be32(&src);
             fl.daddr = be32(&dst);
@@ -118,19 +134,19 @@ impl Route {
             found: monotonic_nanos(),
             local: SocketAddr::new(from, local.port()),
             remote,
-            choice: Choice::of(sk, tos),
+            choice,
         })
     }
 
-    fn find6(sk: &RawSock, local: SocketAddr, remote: SocketAddr, tos: u8) -> Result<Self> {
+    fn find6(sk: &RawSock, local: SocketAddr, remote: SocketAddr, choice: Choice) -> Result<Self> {
         let mut fl = bindings::flowi6::default();
         let scope = match (local, remote) {
             (_, SocketAddr::V6(r)) if r.scope_id() != 0 => r.scope_id(),
             (SocketAddr::V6(l), _) => l.scope_id(),
             _ => 0,
         };
-        common(&mut fl.__fl_common, sk, scope);
-        fl.flowlabel = (u32::from(tos) << 20).to_be();
+        common(&mut fl.__fl_common, sk, &choice, scope);
+        fl.flowlabel = (u32::from(choice.tos) << 20).to_be();
         if let (IpAddr::V6(src), IpAddr::V6(dst)) = (local.ip(), remote.ip()) {
             fl.saddr = in6(&src);
             fl.daddr = in6(&dst);
@@ -157,7 +173,7 @@ impl Route {
             found: monotonic_nanos(),
             local: from,
             remote,
-            choice: Choice::of(sk, tos),
+            choice,
         })
     }
 
@@ -207,12 +223,12 @@ impl Route {
     }
 }
 
-fn common(fl: &mut bindings::flowi_common, sk: &RawSock, scope: u32) {
-    fl.flowic_oif = match (sk.device(), i32::try_from(scope)) {
+fn common(fl: &mut bindings::flowi_common, sk: &RawSock, choice: &Choice, scope: u32) {
+    fl.flowic_oif = match (choice.device, i32::try_from(scope)) {
         (0, Ok(scope)) => scope,
         (device, _) => device,
     };
-    fl.flowic_mark = sk.mark();
+    fl.flowic_mark = choice.mark;
     // CAST: a small constant.
     fl.flowic_proto = bindings::IPPROTO_UDP as u8;
     // SAFETY: a valid socket.

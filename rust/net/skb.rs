@@ -230,6 +230,8 @@ impl SkBuff {
             local: with_scope(SocketAddr::new(dst, port(2)), ifindex),
             ecn: tos & 3,
             ifindex,
+            // SAFETY: valid by the type invariant.
+            vrf: unsafe { bindings::skb_vrf(self.as_ptr(), v6) },
         }
     }
 }
@@ -252,6 +254,8 @@ pub struct UdpMeta {
     pub ecn: u8,
     /// Index of the interface.
     pub ifindex: i32,
+    /// Index of the VRF that the interface belongs to, 0 for none.
+    pub vrf: i32,
 }
 
 pub(super) fn array<const N: usize>(header: &[u8], at: usize) -> [u8; N] {

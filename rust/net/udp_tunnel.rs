@@ -127,6 +127,12 @@ impl<R: Receiver> Tunnel<R> {
         self.key.device
     }
 
+    /// Whether users of no device take what comes by a VRF (`net.ipv4.udp_l3mdev_accept`).
+    pub fn takes_vrfs(&self) -> bool {
+        // SAFETY: a valid socket.
+        unsafe { bindings::udp_takes_vrfs(self.raw().as_ptr()) }
+    }
+
     /// The UDP socket, to send stateless answers through.
     pub fn raw(&self) -> &RawSock {
         // SAFETY: the socket lives as long as the tunnel.
