@@ -12,7 +12,6 @@ use super::{
     limits::Absent,
     recv::Stop,
     schedule::URGENCIES,
-    table::Stream,
     Streams, //
 };
 use crate::{
@@ -217,59 +216,6 @@ impl Streams {
         if !corked {
             self.schedule_data(id);
         }
-    }
-
-    /// Notes that the application has more to write on a stream than the credit allows, so that
-    /// the peer is told, once for each limit.
-    pub fn note_data_blocked(&mut self, id: StreamId) {
-        // RFC 9000 19.12 #1, RFC 9000 4.1 #4
-        self.pending.data_blocked |= self.send_credit.note_blocked();
-        self.may_be_blocked = true;
-        let Some(stream) = self.table.get_mut(id) else {
-            return;
-        };
-        // RFC 9000 19.13 #1
-        if let Some(send) = &mut stream.send {
-            if send.is_writable() && send.credit_mut().note_blocked() {
-                stream.control.blocked = true;
-                self.schedule_control(id);
-            }
-        }
-    }
-
-    /// Notes that the application wants to open a stream above the peer's limit, so that the peer
-    /// is told, once for each limit.
-    pub fn note_streams_blocked(&mut self, dir: Dir) {
-        // RFC 9000 4.6 #5, RFC 9000 19.14 #1
-        if self.allowed.get_mut(dir).note_wanting() {
-            *self.pending.streams_blocked.get_mut(dir) = true;
-        }
-    }
-
-    /// Whether the application was found to be blocked, and may be so still.
-    pub fn may_be_blocked(&self) -> bool {
-        self.may_be_blocked
-    }
-
-    /// Tells the peer again what blocks this side, by one frame. To be called when the connection
-    /// is idle but for that, so that the peer keeps it open. O(n) in the number of streams.
-    // RFC 9000 4.1 #5
-    pub fn resignal_blocked(&mut self) {
-        if self.send_credit.blocked().is_some() {
-            self.pending.data_blocked = true;
-            return;
-        }
-        let is_blocked = |stream: &Stream| {
-            let send = stream.send.as_ref();
-            send.is_some_and(|send| send.is_writable() && send.credit().blocked().is_some())
-        };
-        let found = self.table.iter_mut().find(|(_, s)| is_blocked(s));
-        let Some((id, stream)) = found else {
-            self.may_be_blocked = false;
-            return;
-        };
-        stream.control.blocked = true;
-        self.schedule_control(id);
     }
 
     /// Makes the object of a stream that was opened together with a higher one.

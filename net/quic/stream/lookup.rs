@@ -197,7 +197,11 @@ impl Streams {
         if allowed && send.can_send(fresh) {
             self.schedule.add(&mut self.table, id);
         } else if send.can_send(u64::MAX) {
-            self.parked = true;
+            if allowed {
+                self.parked = true;
+            } else {
+                self.note_above_limit(id);
+            }
         }
     }
 
@@ -210,7 +214,7 @@ impl Streams {
         if any && self.is_allowed(id) {
             self.control.push_back(&mut self.table, id);
         } else if any {
-            self.parked = true;
+            self.note_above_limit(id);
         }
     }
 

@@ -30,6 +30,7 @@
 
 mod app;
 mod assembler;
+mod blocked;
 mod control;
 mod credit_input;
 pub mod crypto;

@@ -157,6 +157,11 @@ impl Table {
         self.streams.ceiling(&id).map(|(id, _)| id)
     }
 
+    /// All streams in order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (StreamId, &Stream)> {
+        self.streams.iter().map(|(id, stream)| (id, &**stream))
+    }
+
     /// All streams in order of their ids, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (StreamId, &mut Stream)> {
         self.streams

@@ -160,6 +160,79 @@ fn a_stream_above_the_new_limit_waits_until_it_is_allowed() {
     assert_eq!(server.updates(), [(ids[2], 10, 5, 0)]);
 }
 
+/// A client with two bidirectional streams and one unidirectional one, of which rejected early data
+/// leaves it one of each, with credit for ten bytes.
+fn above_limit() -> (End, End, [StreamId; 3]) {
+    let mut client = End::new(Side::Client, &params(1000, 10));
+    client.streams.set_remembered_params(&params(1000, 4));
+    let ids = [Dir::Bidi, Dir::Bidi, Dir::Uni].map(|dir| client.open(dir));
+    let mut local = params(1000, 1);
+    local.initial_max_stream_data_bidi_remote = 10;
+    local.initial_max_stream_data_uni = 10;
+    let server = server(&mut client, &local);
+    client.streams.set_peer_params(&local);
+    client.streams.on_0rtt_rejected();
+    (client, server, ids)
+}
+
+// RFC 9000 4.1 #5 test
+#[test]
+fn a_blocked_stream_above_the_new_limit_speaks_through_streams_blocked_alone() {
+    for has_other in [false, true] {
+        let (mut client, mut server, ids) = above_limit();
+        client.write(ids[1], &[1; 10], false).unwrap();
+        client.streams.note_data_blocked(ids[1]);
+        if has_other {
+            client.write(ids[2], &[1; 10], false).unwrap();
+            client.streams.note_data_blocked(ids[2]);
+        }
+        let told = client.transmit().unwrap();
+        let dir = Dir::Bidi;
+        let blocked = Frame::StreamsBlocked { dir, limit: 1 };
+        assert_eq!(told.frames()[0], blocked);
+        settle(&mut client, &mut server);
+        assert!(client.streams.may_be_blocked() && !client.streams.has_pending());
+        // Whoever keeps a timer for it has something to send each time.
+        for _ in 0..3 {
+            client.streams.resignal_blocked();
+            let mut expected = std::vec![blocked.clone()];
+            if has_other {
+                let (id, limit) = (ids[2], 10);
+                expected.push(Frame::StreamDataBlocked { id, limit });
+            }
+            assert_eq!(client.transmit().unwrap().frames(), expected);
+            assert!(client.streams.may_be_blocked() && !client.streams.has_pending());
+        }
+        // Once the stream is allowed, it says itself what stops it.
+        let raised = Frame::MaxStreams { dir, max: 2 };
+        client.receive(&Packet::of(&[raised])).unwrap();
+        let frames = client.transmit().unwrap();
+        let (id, limit) = (ids[1], 10);
+        assert_eq!(
+            frames.frames()[0],
+            Frame::StreamDataBlocked { id, limit },
+            "{has_other}"
+        );
+    }
+}
+
+#[test]
+fn a_stream_above_the_new_limit_that_is_given_up_leaves_no_signal_behind() {
+    let (mut client, mut server, ids) = above_limit();
+    // Nothing to say on it, nothing that waits.
+    client.streams.resignal_blocked();
+    assert!(!client.streams.may_be_blocked() && !client.streams.has_pending());
+    client.write(ids[1], &[1; 10], false).unwrap();
+    settle(&mut client, &mut server);
+    let raised = Frame::MaxStreams {
+        dir: Dir::Bidi,
+        max: 2,
+    };
+    client.receive(&Packet::of(&[raised])).unwrap();
+    client.streams.resignal_blocked();
+    assert!(!client.streams.may_be_blocked());
+}
+
 #[test]
 fn limits_remembered_too_late_change_nothing() {
     let mut client = End::new(Side::Client, &params(1000, 10));

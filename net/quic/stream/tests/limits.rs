@@ -170,6 +170,29 @@ fn wanting_more_streams_is_told_once_for_each_limit() {
 }
 
 #[test]
+fn wanting_more_streams_is_told_again_until_the_limit_rises() {
+    let (mut client, _) = End::pair(&params(1000, 1));
+    for dir in [Dir::Bidi, Dir::Uni] {
+        client.open(dir);
+        client.streams.note_streams_blocked(dir);
+    }
+    assert!(client.streams.may_be_blocked());
+    let first = client.transmit().unwrap();
+    let [bidi, uni] = [Dir::Bidi, Dir::Uni].map(|dir| Frame::StreamsBlocked { dir, limit: 1 });
+    assert_eq!(first.frames(), [bidi.clone(), uni.clone()]);
+    client.streams.resignal_blocked();
+    assert_eq!(client.transmit().unwrap().frames(), first.frames());
+    for (dir, rest) in [(Dir::Uni, Some(bidi)), (Dir::Bidi, None)] {
+        receive(&mut client, Frame::MaxStreams { dir, max: 2 });
+        client.streams.resignal_blocked();
+        let again = client.transmit();
+        let frames = again.as_ref().map(Packet::frames).unwrap_or_default();
+        assert_eq!(frames, Vec::from_iter(rest.clone()));
+        assert_eq!(client.streams.may_be_blocked(), rest.is_some());
+    }
+}
+
+#[test]
 fn a_flood_of_resets_holds_nothing_and_costs_one_frame_of_credit() {
     let (_, mut server) = End::pair(&params(1000, 100));
     let mut limit = 100;

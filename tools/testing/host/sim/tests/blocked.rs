@@ -72,3 +72,55 @@ fn a_connection_without_a_time_limit_needs_no_sign_of_life() {
     assert_eq!(pair.world.net.counts(Way::Up).sent, before);
     assert_eq!(pair.client.borrow().peer.state(), State::Established);
 }
+
+/// Sends what a client has to say in a minute in which nothing moves, checks that it keeps the
+/// connection open by no more than that, and that all goes on when the server reads again.
+fn check_patience(pair: &mut Pair, streams: usize) {
+    let before = pair.world.net.counts(Way::Up).sent;
+    pair.wait(Duration::from_secs(60));
+    let sent = pair.world.net.counts(Way::Up).sent - before;
+    assert!((100..=300).contains(&sent), "{sent} packets");
+    assert_eq!(pair.client.borrow().peer.state(), State::Established);
+    pair.server.borrow_mut().peers[0].app.plan.stalled = false;
+    assert!(pair.transfer(60, streams, streams), "{}", pair.describe());
+    pair.wait(Duration::from_secs(5));
+    assert_eq!(pair.client.borrow().peer.state(), State::Closed);
+}
+
+/// A client and a server that allows one stream at a time, answers each and reads nothing yet.
+fn one_at_a_time(streams: &[u64]) -> (Setup, Setup) {
+    let mut client = Setup::default();
+    client.plan.streams = streams.iter().map(|len| (Dir::Bidi, *len)).collect();
+    client.params.max_idle_timeout = Duration::from_secs(2);
+    let mut server = Setup::default();
+    server.plan.stalled = true;
+    server.plan.reply = Some(100);
+    server.params = params();
+    server.params.initial_max_streams_bidi = 1;
+    (client, server)
+}
+
+// RFC 9000 4.6 #5 test
+#[test]
+fn a_client_that_waits_for_streams_keeps_the_connection_open_and_says_why() {
+    let (client, server) = one_at_a_time(&[500, 500, 500]);
+    let mut pair = Pair::new(1, Link::lossy(10, 0), &client, server);
+    assert!(pair.connect(10));
+    pair.wait(Duration::from_secs(1));
+    check_patience(&mut pair, 3);
+}
+
+#[test]
+fn streams_that_rejected_early_data_left_above_the_limit_wait_without_a_storm() {
+    // The second stream is opened, above the limit, and blocked by its own credit.
+    let (mut client, mut server) = one_at_a_time(&[500, 300_000]);
+    client.plan.early = true;
+    client.shape.early = true;
+    client.remembered = Some(params());
+    server.shape.early = true;
+    server.params.initial_max_stream_data_bidi_remote = 10_000;
+    let mut pair = Pair::new(1, Link::lossy(10, 0), &client, server);
+    assert!(pair.connect(10));
+    pair.wait(Duration::from_secs(1));
+    check_patience(&mut pair, 2);
+}
