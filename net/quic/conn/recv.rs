@@ -153,6 +153,7 @@ impl Connection {
             }
             at = at.saturating_add(header.len);
         }
+        self.streams.on_datagram_end();
         is_first_good
     }
 

@@ -36,7 +36,7 @@ impl Streams {
     /// Takes a MAX_DATA frame.
     pub fn on_max_data(&mut self, max: u64, events: &mut Events) {
         if self.send_credit.raise(max) {
-            self.unpark();
+            self.has_risen = true;
             events.wake_writable();
         }
     }
@@ -80,7 +80,7 @@ impl Streams {
         check_count(max)?;
         // RFC 9000 4.6 #4, RFC 9000 19.11 #2
         if self.allowed.get_mut(dir).raise(max) {
-            self.unpark();
+            self.has_risen = true;
             let highest = StreamId::new(self.side, dir, max.saturating_sub(1));
             events.push(Event::MaxStreams {
                 id_limit: highest.raw(),

@@ -218,6 +218,14 @@ impl Streams {
         }
     }
 
+    /// Looks again at the streams that wait for a limit that fell, if a limit rose since. To be
+    /// called once for all frames of a datagram, however many of them raise limits.
+    pub fn on_datagram_end(&mut self) {
+        if core::mem::take(&mut self.has_risen) {
+            self.unpark();
+        }
+    }
+
     /// Looks again at all streams that wait for a limit that fell. The walk is over all streams;
     /// it happens only after rejected early data.
     pub(super) fn unpark(&mut self) {

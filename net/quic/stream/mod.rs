@@ -186,6 +186,8 @@ pub struct Streams {
     recv_limit: usize,
     /// Whether streams wait for a limit that fell when early data was rejected.
     parked: bool,
+    /// Whether a limit rose since they were last looked at.
+    has_risen: bool,
     /// Whether a limit of the peer's has stopped the application since nothing was found blocked.
     may_be_blocked: bool,
     /// Whether a frame was refused since the last [`Self::take_refused`].
@@ -224,6 +226,7 @@ impl Streams {
             recv_memory: 0,
             recv_limit: 0,
             parked: false,
+            has_risen: false,
             may_be_blocked: false,
             refused: false,
         };

@@ -234,6 +234,28 @@ fn a_stream_above_the_new_limit_that_is_given_up_leaves_no_signal_behind() {
 }
 
 #[test]
+fn streams_above_the_limit_are_looked_at_once_a_datagram() {
+    let (mut client, _, ids) = above_limit();
+    client.write(ids[1], &[1; 10], false).unwrap();
+    client.transmit().unwrap();
+    // Many limits that rise in one datagram: what may go is found out behind the last of them.
+    let mut frames: Vec<_> = (5000..5300).map(|max| Frame::MaxData { max }).collect();
+    frames.push(Frame::MaxStreams {
+        dir: Dir::Bidi,
+        max: 2,
+    });
+    for frame in &frames {
+        let packet = Packet::of(std::slice::from_ref(frame));
+        let datagram = Datagram::try_from_slice(&packet.payload).unwrap();
+        client.dispatch(frame, &datagram).unwrap();
+        assert!(!client.streams.has_data());
+    }
+    client.streams.on_datagram_end();
+    assert!(client.streams.has_data());
+    assert!(client.transmit().is_some());
+}
+
+#[test]
 fn limits_remembered_too_late_change_nothing() {
     let mut client = End::new(Side::Client, &params(1000, 10));
     client.streams.set_peer_params(&params(1000, 1));

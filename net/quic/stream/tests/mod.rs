@@ -261,6 +261,7 @@ impl End {
             let frame = Frame::parse(&mut reader)?;
             self.dispatch(&frame, datagram)?;
         }
+        self.streams.on_datagram_end();
         Ok(!self.streams.take_refused())
     }
 
