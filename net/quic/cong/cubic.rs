@@ -44,7 +44,7 @@ pub struct Cubic {
     credit: u64,
     est_credit: u64,
     is_initial: bool,
-    undo: Option<Shape>,
+    undo: Option<(Shape, HyStart)>,
 }
 
 /// The variables that a spurious congestion event restores: RFC 9438 4.9.
@@ -93,20 +93,10 @@ impl Cubic {
         }
     }
 
-    /// The phase of the initial slow start, for the user's statistics.
-    pub fn hystart(&self) -> &HyStart {
-        &self.hystart
-    }
-
     fn slow_start(&mut self, ack: &AckEvent) {
-        let is_over = self.hystart.on_ack(ack.now, ack.sent, ack.rtt_sample);
-        if is_over {
-            self.shape.ssthresh = self.shape.window;
-            return;
-        }
-        let growth = self.hystart.growth(ack.growth);
-        let room = self.shape.ssthresh.saturating_sub(self.shape.window);
-        self.shape.window = self.shape.window.saturating_add(growth.min(room));
+        let shape = &mut self.shape;
+        let step = self.hystart.slow_start(ack, shape.window, shape.ssthresh);
+        (shape.window, shape.ssthresh) = (step.window, step.ssthresh);
     }
 
     /// RFC 9438 4.2 to 4.5.
@@ -207,7 +197,7 @@ impl Controller for Cubic {
     }
 
     fn on_congestion_event(&mut self, _now: Instant, _signal: Signal) {
-        self.undo = Some(self.shape);
+        self.undo = Some((self.shape, self.hystart));
         self.is_initial = false;
         self.hystart.on_congestion_event();
         let window = self.shape.window;
@@ -227,9 +217,10 @@ impl Controller for Cubic {
 
     fn on_spurious(&mut self) {
         // RFC 9438 4.9: only if the window is still below what it was.
-        if let Some(prior) = self.undo.take() {
+        if let Some((prior, hystart)) = self.undo.take() {
             if self.shape.window < prior.window {
                 self.shape = prior;
+                self.hystart = hystart;
             }
         }
     }
@@ -261,8 +252,8 @@ impl Controller for Cubic {
         self.shape.ssthresh
     }
 
-    fn is_doubling(&self) -> bool {
-        self.is_in_slow_start() && !self.hystart.is_conservative()
+    fn hystart(&self) -> &HyStart {
+        &self.hystart
     }
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! HyStart++ (draft-ietf-tcpm-hystartplusplus-04, RFC 9406): leaves slow start when the RTT rises,
-//! before the bottleneck's queue overflows.
+//! before the bottleneck's queue overflows. The same for every algorithm: what they have of their
+//! own begins where slow start ends.
 //!
 //! A round is measured by time instead of sequence numbers, since QUIC has three packet number
 //! spaces: it ends when a packet sent after its start is acknowledged.
 
 #![forbid(unsafe_code)]
 
+use super::AckEvent;
 use crate::common::time::{
     Duration,
     Instant, //
@@ -44,8 +46,19 @@ pub enum Phase {
     Done,
 }
 
+/// What an acknowledgement in slow start leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// The new congestion window.
+    pub window: u64,
+    /// The new slow start threshold: the window itself when slow start is over.
+    pub ssthresh: u64,
+    /// Bytes acknowledged above the threshold, which count for congestion avoidance.
+    pub above: u64,
+}
+
 /// The HyStart++ state machine.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct HyStart {
     phase: Phase,
     round_start: Option<Instant>,
@@ -74,6 +87,25 @@ impl HyStart {
     /// Whether the conservative phase is on.
     pub fn is_conservative(&self) -> bool {
         matches!(self.phase, Phase::Conservative { .. })
+    }
+
+    /// A step of slow start: the window grows by what `ack` acknowledges, less in the conservative
+    /// phase, up to the threshold.
+    pub fn slow_start(&mut self, ack: &AckEvent, window: u64, ssthresh: u64) -> Step {
+        if self.on_ack(ack.now, ack.sent, ack.rtt_sample) {
+            return Step {
+                window,
+                ssthresh: window,
+                above: 0,
+            };
+        }
+        let growth = self.growth(ack.growth);
+        let room = ssthresh.saturating_sub(window);
+        Step {
+            window: window.saturating_add(growth.min(room)),
+            ssthresh,
+            above: growth.saturating_sub(room),
+        }
     }
 
     /// The congestion window may grow by this much for `acked` bytes in slow start. There is no

@@ -22,6 +22,7 @@ use crate::common::time::{
     Instant, //
 };
 
+use self::hystart::HyStart;
 pub use self::{
     cubic::Cubic,
     newreno::NewReno, //
@@ -37,7 +38,7 @@ const MINIMUM_PACKETS: u64 = 2;
 /// Which algorithm a connection uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Algorithm {
-    /// RFC 9002 appendix B.
+    /// RFC 9002 appendix B, with HyStart++.
     #[default]
     NewReno,
     /// RFC 9438, with HyStart++.
@@ -88,13 +89,15 @@ pub trait Controller {
     fn window(&self) -> u64;
     /// The slow start threshold, `u64::MAX` when none is known.
     fn ssthresh(&self) -> u64;
+    /// Where the initial slow start stands.
+    fn hystart(&self) -> &HyStart;
     /// Whether the window is below the threshold.
     fn is_in_slow_start(&self) -> bool {
         self.window() < self.ssthresh()
     }
     /// Whether the window doubles in a round trip, so that pacing must leave room for that.
     fn is_doubling(&self) -> bool {
-        self.is_in_slow_start()
+        self.is_in_slow_start() && !self.hystart().is_conservative()
     }
 }
 
@@ -110,10 +113,6 @@ pub struct Congestion {
 }
 
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one a connection, and a box could fail to be allocated on a change of path"
-)]
 enum Choice {
     NewReno(NewReno),
     Cubic(Cubic),

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! NewReno as RFC 9002 section 7.3 and appendix B define it for QUIC.
+//! NewReno as RFC 9002 section 7.3 and appendix B define it for QUIC, with HyStart++ in the initial
+//! slow start.
 
 #![forbid(unsafe_code)]
 
 use super::{
+    hystart::HyStart,
     initial_window,
     minimum_window,
     AckEvent,
@@ -18,6 +20,7 @@ use crate::common::time::Instant;
 #[derive(Debug, Clone)]
 pub struct NewReno {
     mtu: u64,
+    hystart: HyStart,
     window: u64,
     ssthresh: u64,
     /// Bytes acknowledged in congestion avoidance since the window last grew.
@@ -32,6 +35,7 @@ pub struct NewReno {
 struct Undo {
     window: u64,
     ssthresh: u64,
+    hystart: HyStart,
 }
 
 impl NewReno {
@@ -39,6 +43,7 @@ impl NewReno {
     pub fn new(mtu: u64) -> Self {
         Self {
             mtu,
+            hystart: HyStart::new(),
             window: initial_window(mtu),
             ssthresh: u64::MAX,
             credit: 0,
@@ -65,10 +70,9 @@ impl Controller for NewReno {
             return;
         }
         if self.window < self.ssthresh {
-            // The part that lies above the threshold counts for congestion avoidance.
-            let room = self.ssthresh.saturating_sub(self.window);
-            self.window = self.window.saturating_add(ack.growth.min(room));
-            self.credit = ack.growth.saturating_sub(room);
+            let step = self.hystart.slow_start(ack, self.window, self.ssthresh);
+            (self.window, self.ssthresh) = (step.window, step.ssthresh);
+            self.credit = step.above;
         } else {
             self.avoid_congestion(ack.growth);
         }
@@ -79,7 +83,9 @@ impl Controller for NewReno {
         self.undo = Some(Undo {
             window: self.window,
             ssthresh: self.ssthresh,
+            hystart: self.hystart,
         });
+        self.hystart.on_congestion_event();
         // RFC 9002 7.3.2 #1, RFC 9002 7.3.2 #2
         self.ssthresh = (self.window / 2).max(minimum_window(self.mtu));
         self.window = self.ssthresh;
@@ -91,6 +97,7 @@ impl Controller for NewReno {
         if let Some(undo) = self.undo.take() {
             self.window = self.window.max(undo.window);
             self.ssthresh = self.ssthresh.max(undo.ssthresh);
+            self.hystart = undo.hystart;
         }
     }
 
@@ -115,5 +122,9 @@ impl Controller for NewReno {
 
     fn ssthresh(&self) -> u64 {
         self.ssthresh
+    }
+
+    fn hystart(&self) -> &HyStart {
+        &self.hystart
     }
 }

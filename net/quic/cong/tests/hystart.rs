@@ -5,7 +5,8 @@
 use super::{
     super::hystart::{
         HyStart,
-        Phase, //
+        Phase,
+        Step, //
     },
     *,
 };
@@ -114,4 +115,42 @@ fn loss_ends_it_for_good() {
     let phases = run(&mut hystart, &[50, 50, 90]);
     assert!(phases.iter().all(|p| *p == (Phase::Done, false)));
     assert_eq!(hystart.growth(1_000), 1_000);
+}
+
+#[test]
+fn a_step_of_slow_start_ends_at_the_threshold_and_grows_by_the_phase() {
+    // (conservative, threshold, acknowledged) to (window, above the threshold); it begins at 10,000.
+    let rows = [
+        (false, u64::MAX, 1_000, (11_000, 0)),
+        (false, 11_000, 1_000, (11_000, 0)),
+        (false, 10_400, 1_000, (10_400, 600)),
+        (true, u64::MAX, 1_000, (10_250, 0)),
+        (true, 10_100, 1_000, (10_100, 150)),
+    ];
+    for (is_conservative, ssthresh, growth, (window, above)) in rows {
+        let mut hystart = HyStart::new();
+        if is_conservative {
+            run(&mut hystart, &[50, 50, 70]);
+        }
+        let event = ack(at(1_000), growth, ms(70));
+        let step = hystart.slow_start(&event, 10_000, ssthresh);
+        let expected = Step {
+            window,
+            ssthresh,
+            above,
+        };
+        assert_eq!(step, expected, "{is_conservative} {ssthresh}");
+    }
+}
+
+#[test]
+fn the_last_conservative_round_makes_the_window_the_threshold() {
+    let mut hystart = HyStart::new();
+    run(&mut hystart, &[50, 50, 70, 70, 71, 72, 70]);
+    let event = ack(at(3_000_000), 1_000, ms(70));
+    let step = hystart.slow_start(&event, 10_000, u64::MAX);
+    assert_eq!(
+        (step.window, step.ssthresh, step.above),
+        (10_000, 10_000, 0)
+    );
 }

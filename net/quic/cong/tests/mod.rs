@@ -80,6 +80,54 @@ fn a_mistaken_event_is_taken_back_with_its_recovery_period() {
     }
 }
 
+/// Gives a controller rounds of ten acknowledgements of a tenth of `bytes` each, with these RTTs in
+/// milliseconds, from `start` on. Returns the window after each round.
+fn rounds(congestion: &mut Congestion, start: u64, bytes: u64, rtts: &[u64]) -> std::vec::Vec<u64> {
+    let mut windows = std::vec::Vec::new();
+    for (round, rtt) in (0..).zip(rtts) {
+        let now = start + round * 1_000;
+        for nth in 0..10 {
+            let mut event = ack(at(now + nth), bytes / 10, ms(*rtt));
+            // The first packet of a round was sent when the round before began.
+            event.sent = at(now + nth - 999);
+            congestion.on_ack(&event);
+        }
+        windows.push(congestion.window());
+    }
+    windows
+}
+
+#[test]
+fn a_rising_rtt_ends_the_slow_start_of_every_algorithm() {
+    for algorithm in [Algorithm::NewReno, Algorithm::Cubic] {
+        let mut congestion = Congestion::new(algorithm, MTU);
+        let windows = rounds(&mut congestion, 10_000, 8_000, &[50, 50, 70, 70, 70]);
+        // The rise is seen by the eighth sample of the third round.
+        assert_eq!(windows[1], 28_000, "{algorithm:?}");
+        assert_eq!(windows[3] - windows[2], 2_000, "{algorithm:?}");
+        assert!(congestion.is_in_slow_start() && !congestion.is_doubling());
+        rounds(&mut congestion, 15_000, 8_000, &[70, 70, 70, 70]);
+        assert!(!congestion.is_in_slow_start(), "{algorithm:?}");
+        assert_eq!(congestion.events(), 0, "no congestion event did that");
+        // The RTT falls again: that slow start is over for good.
+        rounds(&mut congestion, 19_000, 8_000, &[50, 50]);
+        assert!(!congestion.is_in_slow_start(), "{algorithm:?}");
+    }
+}
+
+#[test]
+fn a_mistaken_event_leaves_the_watch_on_the_rtt() {
+    for algorithm in [Algorithm::NewReno, Algorithm::Cubic] {
+        let mut congestion = Congestion::new(algorithm, MTU);
+        rounds(&mut congestion, 10_000, 8_000, &[50, 50]);
+        congestion.on_congestion_event(at(11_500), at(11_400), Signal::Loss);
+        congestion.on_spurious();
+        assert!(congestion.is_doubling(), "{algorithm:?}");
+        rounds(&mut congestion, 12_000, 8_000, &[70]);
+        assert!(!congestion.is_doubling(), "{algorithm:?}");
+    }
+}
+
 #[test]
 fn persistent_congestion_leaves_the_minimum_window() {
     // RFC 9002 7.6.2 #5 test
