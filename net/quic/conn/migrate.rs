@@ -88,6 +88,7 @@ impl Connection {
             .map_err(|_| Error::NoMemory)?;
         let max_datagram = self.max_datagram();
         self.paths.set_probe(addr, dcid, max_datagram);
+        self.forget_paths();
         if let Some(path) = self.paths.get_mut(Slot::Probe) {
             // This side chose the address; nobody can make it an amplifier.
             path.is_own = true;
@@ -174,6 +175,7 @@ impl Connection {
         self.remote_ids.on_used(dcid, addr.remote)?;
         let max_datagram = self.max_datagram();
         let evicted = self.paths.set_probe(addr, dcid, max_datagram);
+        self.forget_paths();
         if let Some(path) = self.paths.get_mut(Slot::Probe) {
             path.on_received(bytes);
             // RFC 9000 9.6.3 #5
@@ -299,7 +301,15 @@ impl Connection {
             self.recovery
                 .reset_for_path(active.epoch, active.mtu.current(), None);
         }
+        self.forget_paths();
         self.start_mtu_search();
+    }
+
+    /// What is in flight on a path that is gone counts nowhere any more.
+    fn forget_paths(&mut self) {
+        let paths = &self.paths;
+        let is_known = |epoch: u32| paths.iter().any(|path| path.epoch == epoch);
+        self.recovery.retain_paths(&is_known);
     }
 
     pub(super) fn active_path(&self) -> (PathAddr, u32) {

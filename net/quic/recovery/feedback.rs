@@ -130,10 +130,11 @@ impl Recovery {
             rate,
             episode,
             congestion,
+            in_flight,
             ..
         } = self;
         let sent = &mut spaces.get_mut(space).sent;
-        let (path, limited_at) = (self.path, self.limited_at);
+        let (path, limited_at) = (in_flight.path(), self.limited_at);
         for range in frame.ranges() {
             if *range.end() < sent.first_present() {
                 break;
@@ -149,6 +150,7 @@ impl Recovery {
                     sink(Fate::Spurious, space, pn, &packet);
                     return;
                 }
+                in_flight.on_gone(&packet);
                 if is_active && packet.in_flight {
                     let bytes = u64::from(packet.size);
                     rate.on_acked(now, packet.time, bytes, &packet.snapshot);
@@ -160,7 +162,6 @@ impl Recovery {
                 sink(Fate::Acked, space, pn, &packet);
             });
         }
-        self.bytes_in_flight = self.bytes_in_flight.saturating_sub(tally.bytes);
         self.counters.acked = self.counters.acked.saturating_add(u64::from(tally.acked));
         tally
     }

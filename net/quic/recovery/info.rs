@@ -42,7 +42,7 @@ impl Recovery {
 
     /// Bytes in flight on the active path.
     pub fn bytes_in_flight(&self) -> u64 {
-        self.bytes_in_flight
+        self.in_flight.bytes()
     }
 
     /// The congestion controller.

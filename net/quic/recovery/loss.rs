@@ -127,7 +127,6 @@ impl Episode {
 pub(super) struct Losses {
     /// Packets declared lost.
     pub(super) count: u32,
-    bytes: u64,
     /// Send time of the last one that counts as a sign of congestion.
     last_sent: Option<Instant>,
     /// The longest run of losses seen.
@@ -179,13 +178,14 @@ impl Recovery {
         let Some(packet) = state.sent.get(pn) else {
             return;
         };
-        let is_counted = packet.in_flight && packet.path == self.path;
+        let is_active = packet.path == self.in_flight.path();
+        let is_counted = packet.in_flight && is_active;
         // RFC 9000 14.4 #1, RFC 9002 7.4 #2
         let is_signal = is_counted && !packet.mtu_probe;
         if is_signal && losses.last_sent.is_none() && !self.congestion.is_in_recovery(packet.time) {
             self.episode.begin();
         }
-        if packet.path == self.path {
+        if is_active {
             losses.run = losses
                 .run
                 .max(extend_run(&mut self.run, state, space, pn, &self.rtt));
@@ -195,11 +195,9 @@ impl Recovery {
         }
         let episode = if is_signal { self.episode.on_lost() } else { 0 };
         if let Some(packet) = state.sent.mark_lost(pn, episode) {
-            if is_counted {
-                losses.bytes = losses.bytes.saturating_add(u64::from(packet.size));
-                if packet.ecn {
-                    self.ecn.on_lost();
-                }
+            self.in_flight.on_gone(packet);
+            if is_counted && packet.ecn {
+                self.ecn.on_lost();
             }
             sink(Fate::Lost, space, pn, packet);
         }
@@ -210,7 +208,6 @@ impl Recovery {
 
     /// `OnPacketsLost` of RFC 9002 B.8.
     fn react_to_losses(&mut self, now: Instant, losses: &mut Losses) {
-        self.bytes_in_flight = self.bytes_in_flight.saturating_sub(losses.bytes);
         if let Some(sent) = losses.last_sent {
             // RFC 9000 13.3 #7
             if self.congestion.on_congestion_event(now, sent, Signal::Loss) {

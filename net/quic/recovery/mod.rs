@@ -19,6 +19,7 @@ mod block;
 pub mod ecn;
 pub mod feedback;
 pub mod freq;
+mod in_flight;
 mod info;
 pub mod loss;
 pub mod numbers;
@@ -56,6 +57,7 @@ use crate::{
 
 use self::{
     ecn::EcnPath,
+    in_flight::InFlight,
     loss::{
         Episode,
         Reordering, //
@@ -159,10 +161,10 @@ pub struct Recovery {
     /// yet if there is none.
     progress: Option<Instant>,
 
+    in_flight: InFlight,
+
     // State of the active path.
-    path: u32,
     mtu: u64,
-    bytes_in_flight: u64,
     congestion: Congestion,
     pacer: Pacer,
     /// Bytes per second that the user allows.
@@ -193,9 +195,8 @@ impl Recovery {
             is_confirmed: false,
             is_peer_validated: config.side == Side::Server,
             progress: None,
-            path: 0,
+            in_flight: InFlight::default(),
             mtu,
-            bytes_in_flight: 0,
             congestion: Congestion::new(config.algorithm, mtu),
             pacer: Pacer::new(1, mtu),
             max_pacing_rate: u64::MAX,
@@ -255,9 +256,15 @@ impl Recovery {
     /// [`Self::next_packet_number`] for the space.
     pub fn on_sent(&mut self, space: Space, pn: u64, mut packet: SentPacket) {
         let now = packet.time;
-        let is_active = packet.path == self.path;
-        if packet.in_flight && is_active {
-            self.count_in_flight(now, &mut packet);
+        let is_active = packet.path == self.in_flight.path();
+        let is_counted = packet.in_flight && is_active;
+        if is_counted {
+            packet.snapshot = self.rate.on_sent(now, self.in_flight.bytes() == 0);
+        }
+        // RFC 9002 7.5 #2: every packet in flight counts, probes included.
+        self.in_flight.on_sent(&packet);
+        if is_counted {
+            self.use_window(now, u64::from(packet.size));
         }
         let state = self.spaces.get_mut(space);
         if packet.ecn {
@@ -275,11 +282,8 @@ impl Recovery {
         self.counters.sent = self.counters.sent.saturating_add(1);
     }
 
-    /// RFC 9002 7.5 #2: every packet in flight counts, probes included.
-    fn count_in_flight(&mut self, now: Instant, packet: &mut SentPacket) {
-        let size = u64::from(packet.size);
-        packet.snapshot = self.rate.on_sent(now, self.bytes_in_flight == 0);
-        self.bytes_in_flight = self.bytes_in_flight.saturating_add(size);
+    /// A packet of `size` bytes takes its part of the window and of what pacing lets go.
+    fn use_window(&mut self, now: Instant, size: u64) {
         self.pacer.on_sent(now, size);
         self.has_allowance = false;
         if self.is_window_used(now) {
@@ -291,10 +295,10 @@ impl Recovery {
     /// uses the window too, if it is not far from full: RFC 9002 7.8 #2.
     fn is_window_used(&self, now: Instant) -> bool {
         let window = self.congestion.window();
-        if self.bytes_in_flight.saturating_add(self.mtu) > window {
+        if self.in_flight.bytes().saturating_add(self.mtu) > window {
             return true;
         }
-        let is_half_used = self.bytes_in_flight.saturating_mul(2) >= window;
+        let is_half_used = self.in_flight.bytes().saturating_mul(2) >= window;
         is_half_used && self.pacer.budget(now) < self.mtu
     }
 
@@ -302,7 +306,7 @@ impl Recovery {
     /// time-out are sent without asking: RFC 9002 7.5 #1.
     pub fn window(&self) -> u64 {
         let window = self.congestion.window();
-        let free = window.saturating_sub(self.bytes_in_flight);
+        let free = window.saturating_sub(self.in_flight.bytes());
         // RFC 9002 7.3.2: sending one packet speeds up recovery from the loss.
         if self.has_allowance {
             free.max(self.mtu)
@@ -330,7 +334,7 @@ impl Recovery {
     /// There was nothing more to send although window and pacing had room. Concerns the delivery
     /// rate alone: whether the window was in use is seen from what is sent (RFC 9002 7.8 #1).
     pub fn on_app_limited(&mut self) {
-        self.rate.on_app_limited(self.bytes_in_flight);
+        self.rate.on_app_limited(self.in_flight.bytes());
     }
 
     /// The mark for the next packet of the active path.

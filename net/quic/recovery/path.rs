@@ -14,10 +14,7 @@ use super::{
     persistent::LossRun,
     rate::RateSampler,
     rtt::Rtt,
-    sent::{
-        Kind,
-        SentPackets, //
-    },
+    sent::SentPackets,
     Fate,
     Recovery,
     Sink, //
@@ -43,7 +40,7 @@ impl Recovery {
     /// come from the path's validation (RFC 9002 6.2.2 #3). Not for a change of the port alone,
     /// where the caller keeps the path's number and everything known about it (RFC 9000 9.4 #3).
     pub fn reset_for_path(&mut self, path: u32, mtu: u16, initial_rtt: Option<Duration>) {
-        self.path = path;
+        self.in_flight.switch(path);
         self.mtu = u64::from(mtu);
         self.rtt = Rtt::new(initial_rtt.unwrap_or(self.config.initial_rtt));
         self.congestion = Congestion::new(self.config.algorithm, self.mtu);
@@ -57,8 +54,13 @@ impl Recovery {
         self.pto_count = 0;
         self.limited_at = None;
         self.has_allowance = false;
-        self.bytes_in_flight = self.bytes_on_path(path);
         self.update_pacer();
+    }
+
+    /// The connection may still move to the paths that `is_known` names, and to no other one. To
+    /// be called when that changes; at most two besides the active one may be known at a time.
+    pub fn retain_paths(&mut self, is_known: &dyn Fn(u32) -> bool) {
+        self.in_flight.retain(is_known);
     }
 
     /// Assumes another RTT as long as there is no sample: one remembered from an earlier
@@ -122,37 +124,17 @@ impl Recovery {
 
     /// RFC 9002 6.4 #1, RFC 9002 6.4 #2
     fn remove_all(&mut self, space: Space, sink: Sink<'_>) {
-        let path = self.path;
-        let mut bytes: u64 = 0;
+        let in_flight = &mut self.in_flight;
         let state = self.spaces.get_mut(space);
         state.sent.drain(0, u64::MAX, &mut |pn, packet, was_lost| {
             if was_lost {
                 return;
             }
-            if packet.in_flight && packet.path == path {
-                bytes = bytes.saturating_add(u64::from(packet.size));
-            }
+            in_flight.on_gone(&packet);
             sink(Fate::Lost, space, pn, &packet);
         });
         state.sent = SentPackets::new();
         state.last_eliciting = None;
         state.loss_time = None;
-        self.bytes_in_flight = self.bytes_in_flight.saturating_sub(bytes);
-    }
-
-    /// Bytes of packets that were sent on `path` before it became the active one.
-    fn bytes_on_path(&self, path: u32) -> u64 {
-        let mut bytes: u64 = 0;
-        for space in Space::ALL {
-            let sent = &self.spaces.get(space).sent;
-            let mut from = sent.first_present();
-            while let Some(pn) = sent.next(from, Kind::Outstanding) {
-                if let Some(packet) = sent.get(pn).filter(|p| p.in_flight && p.path == path) {
-                    bytes = bytes.saturating_add(u64::from(packet.size));
-                }
-                from = pn.saturating_add(1);
-            }
-        }
-        bytes
     }
 }

@@ -15,6 +15,7 @@ mod ack;
 mod congestion;
 mod ecn;
 mod freq;
+mod in_flight;
 mod loss;
 mod model;
 mod numbers;
