@@ -60,6 +60,7 @@ signed! {
     QUIC_SOCKOPT_TRANSPORT_PARAM_EXT,
     QUIC_SOCKOPT_INFO,
     QUIC_SOCKOPT_SERVER_NAME,
+    QUIC_SOCKOPT_STREAM_RESET_AT,
 }
 
 /// Control message with a stream's id and flags.

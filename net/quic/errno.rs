@@ -21,5 +21,6 @@ pub(crate) fn errno(error: CoreError) -> Error {
         CoreError::NoMemory => ENOMEM,
         CoreError::Busy => EBUSY,
         CoreError::NetUnreach => ENETUNREACH,
+        CoreError::Unsupported => EOPNOTSUPP,
     }
 }

@@ -114,7 +114,10 @@ pub(crate) fn events(bits: u16) -> EventMask {
 
 /// Own parameters. The ids are the connection's to fill in.
 pub(crate) fn params(options: &Options) -> TransportParams {
-    from_user(&options.local)
+    TransportParams {
+        reset_stream_at: true,
+        ..from_user(&options.local)
+    }
 }
 
 /// Parameters in the core's terms.

@@ -58,6 +58,15 @@ record! {
 }
 
 record! {
+    /// `struct quic_stream_reset_at`.
+    StreamResetAt: 24 {
+        stream_id: i64 = 0,
+        reliable_size: u64 = 8,
+        errcode: u32 = 16,
+    }
+}
+
+record! {
     /// `struct quic_transport_param`.
     TransportParam: 56 {
         remote: u8 = 0,

@@ -134,6 +134,7 @@ struct quic_stream_info {
  */
 #define QUIC_SOCKOPT_INFO			64 /* quic_info; get */
 #define QUIC_SOCKOPT_SERVER_NAME		65 /* names joined by ','; set, get */
+#define QUIC_SOCKOPT_STREAM_RESET_AT		66 /* quic_stream_reset_at; set */
 
 /*
  * QUIC_SOCKOPT_SERVER_NAME: the servers that a listener speaks for.
@@ -277,6 +278,20 @@ struct quic_crypto_secret {
 struct quic_errinfo {
 	__s64	stream_id;
 	__u32	errcode;
+};
+
+/**
+ * struct quic_stream_reset_at - QUIC_SOCKOPT_STREAM_RESET_AT
+ * @stream_id: stream
+ * @reliable_size: bytes from its beginning that are delivered nevertheless
+ * @errcode: application error code sent to the peer
+ * @reserved: 0
+ */
+struct quic_stream_reset_at {
+	__s64	stream_id;
+	__u64	reliable_size;
+	__u32	errcode;
+	__u32	reserved;
 };
 
 /**

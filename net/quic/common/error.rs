@@ -169,6 +169,8 @@ pub enum Error {
     Busy,
     /// ENETUNREACH: no path.
     NetUnreach,
+    /// EOPNOTSUPP: the peer does not take it.
+    Unsupported,
 }
 
 impl From<AllocError> for Error {

@@ -40,6 +40,8 @@ pub enum Token {
     ResetStream {
         /// The stream.
         id: StreamId,
+        /// Bytes delivered nevertheless; 0 for RESET_STREAM.
+        reliable: u64,
     },
     /// STOP_SENDING.
     StopSending {

@@ -56,6 +56,7 @@ pub(crate) fn set(sk: &Sock<Quic>, name: i32, value: &OptIn) -> Result {
         QUIC_SOCKOPT_ALPN => names::set(sk, value),
         QUIC_SOCKOPT_SESSION_TICKET => tickets::set_ticket(sk, value),
         QUIC_SOCKOPT_SERVER_NAME => names::set_servers(sk, value),
+        QUIC_SOCKOPT_STREAM_RESET_AT => streams::reset_at(sk, value),
         _ => Err(ENOPROTOOPT),
     }
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! STREAM_OPEN, STREAM_RESET and STREAM_STOP_SENDING.
+//! STREAM_OPEN, STREAM_RESET, STREAM_RESET_AT and STREAM_STOP_SENDING.
 
 #![forbid(unsafe_code)]
 
 use kernel::prelude::*;
 
 use crate::{
-    common::id::StreamId,
+    common::{
+        error::Error as CoreError,
+        id::StreamId, //
+    },
     drive,
     errno::errno,
     linux::net::{
@@ -24,9 +27,11 @@ use crate::{
         STREAM_FLAGS, //
     },
     socket::Quic,
+    stream::Streams,
     uapi::{
         ErrInfo,
         StreamInfo,
+        StreamResetAt,
         MSG_QUIC_STREAM_DONTWAIT,
         MSG_QUIC_STREAM_NEW, //
     },
@@ -55,18 +60,13 @@ pub(super) fn open(sk: &Sock<Quic>, value: &OptOut) -> Result {
     value.write(&info.encode())
 }
 
-/// Runs `f` on an established connection and the stream that `value` names.
+/// Runs `f` on an established connection and its stream of this number.
 fn with_stream(
     sk: &Sock<Quic>,
-    value: &OptIn,
-    f: impl FnOnce(
-        &mut crate::stream::Streams,
-        StreamId,
-        u64,
-    ) -> Result<(), crate::common::error::Error>,
+    id: i64,
+    f: impl FnOnce(&mut Streams, StreamId) -> Result<(), CoreError>,
 ) -> Result {
-    let info = ErrInfo::decode(&value.read_array::<{ ErrInfo::SIZE }>()?);
-    let id = u64::try_from(info.stream_id)
+    let id = u64::try_from(id)
         .ok()
         .and_then(StreamId::from_raw)
         .ok_or(EINVAL)?;
@@ -75,18 +75,29 @@ fn with_stream(
         return Err(EINVAL);
     }
     let at = sk.attached().ok_or(EINVAL)?;
-    let code = u64::from(info.errcode);
-    let result = f(at.core.streams_mut(), id, code).map_err(errno);
+    let result = f(at.core.streams_mut(), id).map_err(errno);
     drive::drive(&mut sk);
     result
 }
 
 pub(super) fn reset(sk: &Sock<Quic>, value: &OptIn) -> Result {
-    with_stream(sk, value, |streams, id, code| streams.reset(id, code))
+    let info = ErrInfo::decode(&value.read_array::<{ ErrInfo::SIZE }>()?);
+    let code = u64::from(info.errcode);
+    with_stream(sk, info.stream_id, |streams, id| streams.reset(id, code))
+}
+
+pub(super) fn reset_at(sk: &Sock<Quic>, value: &OptIn) -> Result {
+    let info = StreamResetAt::decode(&value.read_array::<{ StreamResetAt::SIZE }>()?);
+    let code = u64::from(info.errcode);
+    with_stream(sk, info.stream_id, |streams, id| {
+        streams.reset_at(id, code, info.reliable_size)
+    })
 }
 
 pub(super) fn stop_sending(sk: &Sock<Quic>, value: &OptIn) -> Result {
-    with_stream(sk, value, |streams, id, code| {
+    let info = ErrInfo::decode(&value.read_array::<{ ErrInfo::SIZE }>()?);
+    let code = u64::from(info.errcode);
+    with_stream(sk, info.stream_id, |streams, id| {
         streams.stop_sending(id, code)
     })
 }

@@ -148,7 +148,36 @@ impl Streams {
             return Err(Error::Invalid);
         }
         self.make_if_opened(id)?;
-        if self.reset_sending(id, code) {
+        if self.reset_sending(id, code, 0) {
+            Ok(())
+        } else {
+            Err(Error::Invalid)
+        }
+    }
+
+    /// Abandons the sending part of a stream but for its first `reliable` bytes, which are
+    /// delivered nevertheless (draft-ietf-quic-reliable-stream-reset). May be called again with
+    /// the same code to deliver less; 0 is [`Self::reset`].
+    ///
+    /// [`Error::Unsupported`] if the peer has not announced that it takes such a reset;
+    /// [`Error::Invalid`] if fewer bytes were written, or the stream was reset to no more, or with
+    /// another code; else as [`Self::reset`].
+    pub fn reset_at(&mut self, id: StreamId, code: u64, reliable: u64) -> Result<(), Error> {
+        if reliable == 0 {
+            return self.reset(id, code);
+        }
+        if !self.is_own(id) && id.dir() == Dir::Uni {
+            return Err(Error::Invalid);
+        }
+        // Remembered parameters do not count: what early data was rejected with may not hold.
+        if !self
+            .peer_params
+            .is_some_and(|params| params.reset_stream_at)
+        {
+            return Err(Error::Unsupported);
+        }
+        self.make_if_opened(id)?;
+        if self.reset_sending(id, code, reliable) {
             Ok(())
         } else {
             Err(Error::Invalid)

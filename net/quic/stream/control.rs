@@ -135,12 +135,24 @@ fn write_reset(
     }
     // RFC 9000 13.3 #1: code and final size were fixed when the stream was reset.
     if let Some(reset) = stream.send.as_ref().and_then(|send| send.reset_to_send()) {
-        let frame = Frame::ResetStream {
-            id,
-            code: reset.code,
-            final_size: reset.final_size,
+        let (code, final_size, reliable) = (reset.code, reset.final_size, reset.reliable);
+        let frame = match reliable {
+            0 => Frame::ResetStream {
+                id,
+                code,
+                final_size,
+            },
+            reliable_size => Frame::ResetStreamAt {
+                id,
+                code,
+                final_size,
+                reliable_size,
+            },
         };
-        put(builder, &frame, Token::ResetStream { id })?;
+        put(builder, &frame, Token::ResetStream { id, reliable })?;
+        if let Some(send) = &mut stream.send {
+            send.on_reset_sent();
+        }
     }
     stream.control.reset = false;
     Ok(())

@@ -100,8 +100,13 @@ impl Streams {
         if self.find_for_frame(id, Half::Send)? == Found::Gone {
             return Ok(());
         }
+        // A code that is on its way must not change; what was to be delivered is no longer wanted.
+        let send = send_mut(&mut self.table, id);
+        let code = send
+            .and_then(|send| send.reset_asked())
+            .map_or(code, |reset| reset.code);
         // RFC 9000 3.5 #2, RFC 9000 3.5 #5
-        if self.reset_sending(id, code) {
+        if self.reset_sending(id, code, 0) {
             if let Some(send) = send_mut(&mut self.table, id) {
                 events.push(send_update(id, send));
             }
@@ -148,23 +153,27 @@ impl Streams {
         Ok(())
     }
 
-    /// Resets the sending part of a stream. Returns whether its state allowed that.
-    pub(super) fn reset_sending(&mut self, id: StreamId, code: u64) -> bool {
+    /// Resets the sending part of a stream but for its first `reliable` bytes. Returns whether its
+    /// state allowed that.
+    pub(super) fn reset_sending(&mut self, id: StreamId, code: u64, reliable: u64) -> bool {
         let Some(send) = send_mut(&mut self.table, id) else {
             return false;
         };
         let before = send.buffer().truesize();
-        let Some(unused) = send.reset(code) else {
+        let Some(unused) = send.reset(code, reliable) else {
             return false;
         };
         let after = send.buffer().truesize();
+        let is_due = send.reset_to_send().is_some();
         if let Some(stream) = self.table.get_mut(id) {
-            stream.control.reset = true;
+            stream.control.reset = is_due;
             stream.control.blocked = false;
+            stream.corked = false;
         }
         self.account_send(before, after);
         self.send_credit.give_back(unused);
         self.schedule.remove(&mut self.table, id);
+        self.schedule_data(id);
         self.schedule_control(id);
         true
     }

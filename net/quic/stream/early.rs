@@ -30,6 +30,8 @@ pub(super) struct PeerLimits {
     streams_bidi: u64,
     streams_uni: u64,
     windows: Windows,
+    /// Whether the peer takes RESET_STREAM_AT.
+    pub(super) reset_stream_at: bool,
 }
 
 impl PeerLimits {
@@ -39,6 +41,7 @@ impl PeerLimits {
             streams_bidi: params.initial_max_streams_bidi,
             streams_uni: params.initial_max_streams_uni,
             windows: Windows::of(params),
+            reset_stream_at: params.reset_stream_at,
         }
     }
 
@@ -52,6 +55,7 @@ impl PeerLimits {
                 bidi_remote: self.windows.bidi_remote.max(other.windows.bidi_remote),
                 uni: self.windows.uni.max(other.windows.uni),
             },
+            reset_stream_at: self.reset_stream_at || other.reset_stream_at,
         }
     }
 
@@ -102,6 +106,7 @@ impl Streams {
             streams_bidi: 0,
             streams_uni: 0,
             windows: Windows::default(),
+            reset_stream_at: false,
         });
         self.send_credit.replace(limits.max_data);
         self.allowed.bidi.replace(limits.streams_bidi);
@@ -140,6 +145,7 @@ impl Streams {
             streams_bidi: self.allowed.get(Dir::Bidi).limit(),
             streams_uni: self.allowed.get(Dir::Uni).limit(),
             windows: self.peer_windows,
+            reset_stream_at: false,
         }
     }
 

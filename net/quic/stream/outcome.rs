@@ -33,7 +33,7 @@ impl Streams {
                 let range = off..off.saturating_add(u64::from(len));
                 self.on_data_acked(id, &range, fin, events);
             }
-            Token::ResetStream { id } => self.on_reset_acked(id, events),
+            Token::ResetStream { id, reliable } => self.on_reset_acked(id, reliable, events),
             Token::StopSending { id } => {
                 if let Some(recv) = recv_mut(&mut self.table, id) {
                     if recv.stop() == Stop::Sent {
@@ -53,9 +53,9 @@ impl Streams {
                 let range = off..off.saturating_add(u64::from(len));
                 self.on_data_lost(id, &range, fin);
             }
-            Token::ResetStream { id } => {
-                let again = send_mut(&mut self.table, id)
-                    .is_some_and(|send| send.reset_to_send().is_some());
+            Token::ResetStream { id, reliable } => {
+                let again =
+                    send_mut(&mut self.table, id).is_some_and(|send| send.on_reset_lost(reliable));
                 self.ask_again(id, again, |control| &mut control.reset);
             }
             Token::StopSending { id } => self.on_stop_lost(id),
@@ -110,11 +110,11 @@ impl Streams {
         }
     }
 
-    fn on_reset_acked(&mut self, id: StreamId, events: &mut Events) {
+    fn on_reset_acked(&mut self, id: StreamId, reliable: u64, events: &mut Events) {
         let Some(send) = send_mut(&mut self.table, id) else {
             return;
         };
-        if send.on_reset_acked() {
+        if send.on_reset_acked(reliable) {
             events.push(send_update(id, send));
             if let Some(stream) = self.table.get_mut(id) {
                 stream.control.reset = false;

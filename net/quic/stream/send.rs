@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+mod reset;
+
 use super::{
     flow::SendCredit,
     send_buffer::SendBuffer,
@@ -17,6 +19,7 @@ use crate::{
     common::error::Error, //
 };
 use core::ops::Range;
+use reset::Reset;
 
 /// Where the FIN is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,16 +32,6 @@ enum Fin {
     Sent,
     /// The peer has it.
     Acked,
-}
-
-/// What a RESET_STREAM frame says. It is fixed when the stream is reset, so that the frame never
-/// changes (RFC 9000 13.3 #1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reset {
-    /// Application error code.
-    pub code: u64,
-    /// Bytes sent before the reset.
-    pub final_size: u64,
 }
 
 /// A STREAM frame to be written.
@@ -94,7 +87,8 @@ impl SendHalf {
 
     /// Whether the application may write: neither FIN nor reset was asked for.
     pub fn is_writable(&self) -> bool {
-        self.fin == Fin::Open && matches!(self.state, SendState::Ready | SendState::Send)
+        let is_open = matches!(self.state, SendState::Ready | SendState::Send);
+        is_open && self.fin == Fin::Open && self.reset.is_none()
     }
 
     /// Whether nothing was written or sent yet.
@@ -110,11 +104,6 @@ impl SendHalf {
     /// Whether the FIN was asked for and is not in a packet.
     pub fn is_fin_pending(&self) -> bool {
         self.fin == Fin::Pending && self.state.may_send_data()
-    }
-
-    /// The reset to announce, if the stream was reset and the peer does not know of it.
-    pub fn reset_to_send(&self) -> Option<Reset> {
-        self.reset.filter(|_| self.state == SendState::ResetSent)
     }
 
     /// The stream's final size as far as it is fixed.
@@ -161,18 +150,6 @@ impl SendHalf {
         }
         self.fin = Fin::Pending;
         Ok(())
-    }
-
-    /// Abandons the stream. Returns the bytes of credit that will never be used, or `None` if the
-    /// state does not allow a reset.
-    pub fn reset(&mut self, code: u64) -> Option<u64> {
-        self.state = self.state.after(SendEvent::Reset)?;
-        let final_size = self.buffer.sent();
-        let unused = self.buffer.unsent();
-        self.buffer.discard();
-        self.credit.give_back(unused);
-        self.reset = Some(Reset { code, final_size });
-        Some(unused)
     }
 
     /// Whether a STREAM frame can be written, if the connection lets `fresh` new bytes go.
@@ -230,19 +207,20 @@ impl SendHalf {
 
     /// Notes an acknowledged STREAM frame. Returns whether the stream is now wholly acknowledged.
     pub fn on_acked(&mut self, range: &Range<u64>, fin: bool) -> bool {
-        if self.reset.is_some() {
-            return false;
-        }
         self.buffer.on_acked(range);
         if fin && self.fin != Fin::Open {
             self.fin = Fin::Acked;
         }
-        self.fin == Fin::Acked && self.buffer.is_acked() && self.advance(SendEvent::AllAcked)
+        self.finish_acked()
     }
 
-    /// Notes an acknowledged RESET_STREAM frame. Returns whether that ended the stream.
-    pub fn on_reset_acked(&mut self) -> bool {
-        self.advance(SendEvent::ResetAcked)
+    /// Ends the stream if all is acknowledged that has to be.
+    fn finish_acked(&mut self) -> bool {
+        let is_end_acked = match self.reset {
+            Some(reset) => reset.is_acked,
+            None => self.fin == Fin::Acked,
+        };
+        is_end_acked && self.buffer.is_acked() && self.advance(SendEvent::AllAcked)
     }
 
     /// Notes a lost STREAM frame. A stream that was reset sends none again (RFC 9000 3.3 #2).
@@ -251,7 +229,8 @@ impl SendHalf {
             return;
         }
         self.buffer.on_lost(range);
-        if fin && self.fin == Fin::Sent {
+        // The frame of a reset says where the stream ends, too.
+        if fin && self.fin == Fin::Sent && self.reset.is_none() {
             self.fin = Fin::Pending;
         }
     }
@@ -259,13 +238,15 @@ impl SendHalf {
     /// Forgets that anything was sent, because the peer rejected early data. Returns how many
     /// bytes had been sent.
     pub fn forget_sent(&mut self) -> u64 {
-        if self.fin == Fin::Sent {
-            self.fin = Fin::Pending;
-        }
-        // All data has to go once more, and may have to wait for credit first: a stream in "Data
-        // Sent" would not listen to MAX_STREAM_DATA.
-        if self.state == SendState::DataSent {
-            self.state = SendState::Send;
+        // All data has to go once more, and its end behind it. The final size that a reset may have
+        // announced stays.
+        if self.reset.is_none() {
+            if self.fin == Fin::Sent {
+                self.fin = Fin::Pending;
+            }
+            if self.state == SendState::DataSent {
+                self.state = SendState::Send;
+            }
         }
         self.buffer.forget_sent()
     }

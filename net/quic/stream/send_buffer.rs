@@ -36,7 +36,8 @@ impl Held {
 /// The bytes of one stream that are not yet known to have arrived.
 #[derive(Debug, Default)]
 pub struct SendBuffer {
-    /// INVARIANT: chunks follow each other without a gap and end at `end`.
+    /// INVARIANT: chunks follow each other without a gap and end at `end`, or behind it when the
+    /// rest was cut off.
     chunks: Deque<Held>,
     /// Everything below is acknowledged; chunks below are gone.
     base: u64,
@@ -79,6 +80,7 @@ impl SendBuffer {
     }
 
     /// Bytes that were never sent.
+    #[cfg(test)]
     pub fn unsent(&self) -> u64 {
         self.end.saturating_sub(self.sent)
     }
@@ -188,15 +190,25 @@ impl SendBuffer {
         sent.saturating_sub(self.base)
     }
 
-    /// Drops all bytes: the stream is reset. What was sent stays sent.
-    pub fn discard(&mut self) {
-        self.chunks.clear();
-        self.acked.clear();
-        self.lost.clear();
-        self.truesize = 0;
-        self.base = self.sent;
-        self.next = self.sent;
-        self.end = self.sent;
+    /// Drops the bytes from `end` on: the stream is reset and only those below are delivered. What
+    /// was sent of the others is forgotten.
+    pub fn cut(&mut self, end: u64) {
+        while let Some(held) = self.chunks.back().filter(|held| held.start >= end) {
+            self.truesize = self.truesize.saturating_sub(held.chunk.truesize());
+            self.chunks.pop_back();
+        }
+        // Cutting off the upper end splits nothing and takes no memory.
+        let _ = self.acked.remove_range(end..u64::MAX);
+        let _ = self.lost.remove_range(end..u64::MAX);
+        for mark in [
+            &mut self.base,
+            &mut self.next,
+            &mut self.sent,
+            &mut self.end,
+        ] {
+            *mark = (*mark).min(end);
+        }
+        self.free_below_base();
     }
 
     /// Lends the bytes of `range` as slices, one a chunk. Returns how many of `out` were filled,
@@ -279,7 +291,7 @@ impl SendBuffer {
 
     fn free_below_base(&mut self) {
         while let Some(held) = self.chunks.front() {
-            if held.end() > self.base {
+            if held.end().min(self.end) > self.base {
                 break;
             }
             self.truesize = self.truesize.saturating_sub(held.chunk.truesize());

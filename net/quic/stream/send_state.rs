@@ -29,9 +29,9 @@ pub enum SendState {
 pub enum SendEvent {
     /// A STREAM frame without FIN or a STREAM_DATA_BLOCKED frame was written to a packet.
     FrameSent,
-    /// A STREAM frame with FIN was written to a packet.
+    /// A STREAM frame with FIN, or a RESET_STREAM_AT frame, was written to a packet.
     FinSent,
-    /// All bytes and the FIN are acknowledged.
+    /// All bytes and the FIN, or RESET_STREAM_AT and the bytes it leaves, are acknowledged.
     AllAcked,
     /// The application resets the stream, or the peer asked for that by STOP_SENDING.
     Reset,

@@ -27,7 +27,7 @@ pub const DEFAULT_URGENCY: u8 = 3;
 /// grow with what the peer sends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Control {
-    /// RESET_STREAM.
+    /// RESET_STREAM or RESET_STREAM_AT.
     pub reset: bool,
     /// STOP_SENDING.
     pub stop: bool,

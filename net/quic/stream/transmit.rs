@@ -55,7 +55,9 @@ impl Streams {
             .schedule
             .front()
             .and_then(|id| self.table.get(id)?.send.as_ref())
-            .is_some_and(|send| send.buffer().has_lost() || send.is_fin_pending());
+            .is_some_and(|send| {
+                send.buffer().has_lost() || send.is_fin_pending() || send.is_reset_pending()
+            });
         !urgent && self.unsent_bytes() < packet
     }
 
@@ -108,7 +110,12 @@ impl Streams {
         segment.fin &= count == len;
         let sent = send.on_sent(&segment);
         let has_more = send.can_send(fresh.saturating_sub(sent));
+        let is_reset_due = send.is_reset_pending() && send.reset_to_send().is_some();
         self.fresh_sent = self.fresh_sent.saturating_add(sent);
+        if let (true, Some(stream)) = (is_reset_due, self.table.get_mut(id)) {
+            stream.control.reset = true;
+            self.schedule_control(id);
+        }
         if has_more {
             self.schedule
                 .on_sent(&mut self.table, id, segment.range.end.saturating_sub(start));

@@ -253,14 +253,36 @@ fn a_rejected_start_makes_everything_new_again() {
 }
 
 #[test]
-fn a_reset_keeps_what_was_sent_and_nothing_else() {
+fn a_cut_leaves_what_lies_in_front_of_it() {
     let mut buffer = SendBuffer::default();
     push(&mut buffer, 100);
-    send(&mut buffer, u64::MAX, 70);
-    buffer.discard();
-    assert_eq!(
-        (buffer.sent(), buffer.end(), buffer.truesize()),
-        (70, 70, 0)
-    );
+    let one = buffer.truesize();
+    push(&mut buffer, 100);
+    send(&mut buffer, u64::MAX, 130);
+    buffer.cut(60);
+    assert_eq!((buffer.sent(), buffer.end(), buffer.unsent()), (60, 60, 0));
+    assert_eq!(buffer.truesize(), one);
+    buffer.on_lost(&(0..130));
+    assert_eq!(send(&mut buffer, u64::MAX, 1000), Some(0..60));
     assert_eq!(send(&mut buffer, u64::MAX, 1000), None);
+    buffer.on_acked(&(50..130));
+    assert!(!buffer.is_acked());
+    buffer.on_acked(&(0..55));
+    assert!(buffer.is_acked());
+    assert_eq!(buffer.truesize(), 0);
+}
+
+#[test]
+fn a_cut_below_what_is_acknowledged_leaves_nothing_to_do() {
+    for end in [0, 30, 70] {
+        let mut buffer = SendBuffer::default();
+        push(&mut buffer, 100);
+        send(&mut buffer, u64::MAX, 90);
+        buffer.on_acked(&(0..70));
+        buffer.cut(end);
+        assert!(buffer.is_acked() && buffer.is_sent());
+        assert_eq!((buffer.end(), buffer.truesize()), (end, 0));
+        buffer.on_lost(&(60..90));
+        assert_eq!(send(&mut buffer, u64::MAX, 1000), None);
+    }
 }

@@ -14,6 +14,7 @@ mod flow;
 mod limits;
 mod memory;
 mod order;
+mod reset_at;
 mod resets;
 mod transfer;
 mod violations;
@@ -38,6 +39,7 @@ use crate::{
         },
         id::{
             ConnectionId,
+            Dir,
             Level,
             Version, //
         },
@@ -145,7 +147,13 @@ fn token_of(frame: &Frame<'_>) -> Option<Token> {
             len: data.len() as u32,
             fin,
         },
-        Frame::ResetStream { id, .. } => Token::ResetStream { id },
+        Frame::ResetStream { id, .. } => Token::ResetStream { id, reliable: 0 },
+        Frame::ResetStreamAt {
+            id, reliable_size, ..
+        } => Token::ResetStream {
+            id,
+            reliable: reliable_size,
+        },
         Frame::StopSending { id, .. } => Token::StopSending { id },
         Frame::MaxData { max } => Token::MaxData { max },
         Frame::MaxStreamData { id, max } => Token::MaxStreamData { id, max },

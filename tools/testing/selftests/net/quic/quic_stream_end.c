@@ -36,6 +36,15 @@ static int reset(int fd, __s64 id, __u32 code)
 	return qk_set(fd, QUIC_SOCKOPT_STREAM_RESET, &info, sizeof(info));
 }
 
+static int reset_at(int fd, __s64 id, __u64 size, __u32 code)
+{
+	struct quic_stream_reset_at info = {
+		.stream_id = id, .reliable_size = size, .errcode = code,
+	};
+
+	return qk_set(fd, QUIC_SOCKOPT_STREAM_RESET_AT, &info, sizeof(info));
+}
+
 static int stop(int fd, __s64 id, __u32 code)
 {
 	struct quic_errinfo info = { .stream_id = id, .errcode = code };
@@ -77,6 +86,47 @@ QUIC_TEST_F(ending, a_reset_reaches_the_peer_and_is_acknowledged)
 	EXPECT_EQ(0, qk_stream_state(self->p.client, 0, QUIC_STREAM_SEND_STATE_RESET_RECVD,
 				     NULL));
 	EXPECT_LT(qk_send(self->p.client, 0, 0, "x", 1, 0), 0);
+}
+
+QUIC_TEST_F(ending, a_reset_with_a_reliable_size_delivers_the_first_bytes)
+{
+	struct quic_stream_update up;
+	struct qk_item it;
+	char buf[8] = { };
+
+	ASSERT_EQ(6, qk_send(self->p.client, 0, NEW, "abcdef", 6, 0));
+	ASSERT_EQ(0, qk_stream_state(self->p.server, 0, QUIC_STREAM_RECV_STATE_RECV, NULL));
+	EXPECT_EQ(-EINVAL, reset_at(self->p.client, 0, 7, 0x77));
+	EXPECT_EQ(-EINVAL, reset_at(self->p.client, 4, 1, 0x77));
+	ASSERT_EQ(0, reset_at(self->p.client, 0, 6, 0x77));
+	EXPECT_EQ(-EINVAL, reset_at(self->p.client, 0, 3, 0x78));
+	EXPECT_LT(qk_send(self->p.client, 0, 0, "x", 1, 0), 0);
+	ASSERT_EQ(0, qk_stream_state(self->p.server, 0, QUIC_STREAM_RECV_STATE_RESET_RECVD, &up));
+	EXPECT_EQ(0x77, up.errcode);
+	EXPECT_EQ(6, up.finalsz);
+	/* What was promised can be read, and the end is no clean one. */
+	EXPECT_EQ(6, qk_recv(self->p.server, &it, buf, sizeof(buf), MSG_DONTWAIT));
+	EXPECT_EQ(0, memcmp(buf, "abcdef", 6));
+	EXPECT_EQ(0, it.stream_flags & MSG_QUIC_STREAM_FIN);
+	EXPECT_EQ(-EAGAIN, qk_recv(self->p.server, &it, buf, sizeof(buf), MSG_DONTWAIT));
+	EXPECT_EQ(0, qk_stream_state(self->p.client, 0, QUIC_STREAM_SEND_STATE_RECVD, &up));
+	EXPECT_EQ(0x77, up.errcode);
+}
+
+QUIC_TEST_F(ending, a_reset_sends_what_was_promised_and_nothing_more)
+{
+	struct quic_stream_update up;
+	struct qk_item it;
+	char buf[8] = { };
+
+	/* Held back: nothing of it was sent yet. */
+	ASSERT_EQ(6, qk_send(self->p.client, 0, NEW, "abcdef", 6, MSG_MORE));
+	ASSERT_EQ(0, reset_at(self->p.client, 0, 4, 0x77));
+	ASSERT_EQ(0, qk_stream_state(self->p.server, 0, QUIC_STREAM_RECV_STATE_RESET_RECVD, &up));
+	EXPECT_EQ(4, up.finalsz);
+	EXPECT_EQ(4, qk_recv(self->p.server, &it, buf, sizeof(buf), MSG_DONTWAIT));
+	EXPECT_EQ(0, memcmp(buf, "abcd", 4));
+	EXPECT_EQ(0, qk_stream_state(self->p.client, 0, QUIC_STREAM_SEND_STATE_RECVD, NULL));
 }
 
 QUIC_TEST_F(ending, stop_sending_makes_the_peer_reset_with_the_same_code)

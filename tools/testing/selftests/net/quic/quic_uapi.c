@@ -13,6 +13,10 @@ FIELD(struct quic_stream_info, stream_id, 0);
 FIELD(struct quic_stream_info, stream_flags, 8);
 FIELD(struct quic_errinfo, stream_id, 0);
 FIELD(struct quic_errinfo, errcode, 8);
+SIZE(struct quic_stream_reset_at, 24);
+FIELD(struct quic_stream_reset_at, stream_id, 0);
+FIELD(struct quic_stream_reset_at, reliable_size, 8);
+FIELD(struct quic_stream_reset_at, errcode, 16);
 #ifdef __LP64__
 SIZE(struct quic_stream_info, 16);
 SIZE(struct quic_errinfo, 16);
@@ -155,6 +159,7 @@ static const struct number numbers[] = {
 	N(QUIC_SOCKOPT_TRANSPORT_PARAM_EXT, 14),
 	N(QUIC_SOCKOPT_INFO, 64),
 	N(QUIC_SOCKOPT_SERVER_NAME, 65),
+	N(QUIC_SOCKOPT_STREAM_RESET_AT, 66),
 	N(QUIC_TRANSPORT_ERROR_APPLICATION, 0x0c),
 	N(QUIC_TRANSPORT_ERROR_NO_VIABLE_PATH, 0x10),
 	N(QUIC_TRANSPORT_ERROR_CRYPTO, 0x100),
