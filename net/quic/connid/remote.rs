@@ -8,6 +8,8 @@
 
 #![forbid(unsafe_code)]
 
+mod retire;
+
 use core::net::SocketAddr;
 
 use super::{
@@ -26,6 +28,7 @@ use crate::{
         Vec, //
     },
 };
+use retire::Retiring;
 
 /// Retirements that may be outstanding: three times the largest limit this side announces.
 /// An honest peer has at most one limit's worth of them per round trip.
@@ -54,12 +57,6 @@ struct Entry {
     token: Option<[u8; 16]>,
     in_use: bool,
     reset: Reset,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Retiring {
-    seq: u64,
-    sent: bool,
 }
 
 /// The ids the peer issued.
@@ -201,31 +198,6 @@ impl RemoteIds {
         Ok(())
     }
 
-    // RFC 9000 5.1.2 #4
-    fn retire_below(&mut self, prior_to: u64) -> Result<(), TransportError> {
-        self.retire_prior_to = prior_to;
-        while let Some(at) = self.entries.iter().position(|e| e.seq < prior_to) {
-            let Some(entry) = self.entries.remove(at) else {
-                break;
-            };
-            self.forget_token(&entry)?;
-            self.push_retiring(entry.seq)?;
-        }
-        Ok(())
-    }
-
-    /// Retires one id by our own choice. Unknown numbers change nothing.
-    pub fn retire(&mut self, seq: u64) -> Result<(), TransportError> {
-        let Some(at) = self.entries.iter().position(|e| e.seq == seq) else {
-            return Ok(());
-        };
-        let Some(entry) = self.entries.remove(at) else {
-            return Ok(());
-        };
-        self.forget_token(&entry)?;
-        self.push_retiring(seq)
-    }
-
     // RFC 9000 10.3.1 #3
     fn forget_token(&mut self, entry: &Entry) -> Result<(), TransportError> {
         if let (Some(token), Reset::Present(remote)) = (entry.token, entry.reset) {
@@ -233,22 +205,6 @@ impl RemoteIds {
                 .try_push((token, remote))
                 .map_err(|_| AllocError)?;
         }
-        Ok(())
-    }
-
-    // RFC 9000 5.1.2 #7
-    fn push_retiring(&mut self, seq: u64) -> Result<(), TransportError> {
-        if self.retiring.iter().any(|r| r.seq == seq) {
-            return Ok(());
-        }
-        if self.retiring.len() >= MAX_RETIRING {
-            return Err(TransportError::connection_id_limit(
-                "too many retirements outstanding",
-            ));
-        }
-        self.retiring
-            .try_push(Retiring { seq, sent: false })
-            .map_err(|_| AllocError)?;
         Ok(())
     }
 
@@ -328,43 +284,10 @@ impl RemoteIds {
         None
     }
 
-    /// Whether a RETIRE_CONNECTION_ID frame waits.
-    pub fn has_pending(&self) -> bool {
-        self.retiring.iter().any(|r| !r.sent)
-    }
-
-    /// The next number to retire.
-    pub fn next_retirement(&self) -> Option<u64> {
-        self.retiring.iter().find(|r| !r.sent).map(|r| r.seq)
-    }
-
-    /// RETIRE_CONNECTION_ID for `seq` went out.
-    pub fn on_retirement_sent(&mut self, seq: u64) {
-        self.set_sent(seq, true);
-    }
-
-    /// RETIRE_CONNECTION_ID for `seq` was lost.
-    pub fn on_lost(&mut self, seq: u64) {
-        self.set_sent(seq, false);
-    }
-
-    /// RETIRE_CONNECTION_ID for `seq` arrived.
-    pub fn on_acked(&mut self, seq: u64) {
-        if let Some(at) = self.retiring.iter().position(|r| r.seq == seq) {
-            self.retiring.swap_remove(at);
-        }
-    }
-
     /// Sequence numbers of the ids in store, for the user's inquiry: smallest and largest.
     pub fn bounds(&self) -> (u64, u64) {
         let seqs = || self.entries.iter().map(|e| e.seq);
         (seqs().min().unwrap_or(0), seqs().max().unwrap_or(0))
-    }
-
-    fn set_sent(&mut self, seq: u64, sent: bool) {
-        if let Some(retiring) = self.retiring.iter_mut().find(|r| r.seq == seq) {
-            retiring.sent = sent;
-        }
     }
 }
 

@@ -41,6 +41,7 @@ mod limits;
 mod list;
 mod lookup;
 mod outcome;
+mod per_dir;
 mod piece;
 mod read;
 mod recv;
@@ -53,6 +54,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod transmit;
+mod windows;
 
 pub use limits::MAX_OPEN;
 pub use read::ReadOutcome;
@@ -64,7 +66,6 @@ pub use transmit::MAX_SEGMENTS;
 use crate::{
     common::{
         id::{
-            Dir,
             Side,
             StreamId, //
         },
@@ -86,8 +87,10 @@ use list::{
     List,
     Which, //
 };
+use per_dir::PerDir;
 use schedule::Schedule;
 use table::Table;
+use windows::Windows;
 
 /// A window may grow to this many times its first size unless the owner sets another bound:
 /// 16 MiB for a connection with default parameters, enough for 1 Gbit/s at 100 ms.
@@ -96,60 +99,6 @@ const MAX_WINDOW_GROWTH: u64 = 8;
 /// Memory for received data, as a multiple of the connection's window (the user interface sets
 /// SO_RCVBUF to the same multiple of max_data).
 const MEMORY_PER_WINDOW: u64 = 4;
-
-/// Credit of a new stream, by who opened it and its type.
-#[derive(Debug, Clone, Copy, Default)]
-struct Windows {
-    /// For bidirectional streams opened by the side that grants the credit.
-    bidi_local: u64,
-    /// For bidirectional streams opened by the other side.
-    bidi_remote: u64,
-    /// For unidirectional streams opened by the other side.
-    uni: u64,
-}
-
-impl Windows {
-    fn of(params: &TransportParams) -> Self {
-        Self {
-            bidi_local: params.initial_max_stream_data_bidi_local,
-            bidi_remote: params.initial_max_stream_data_bidi_remote,
-            uni: params.initial_max_stream_data_uni,
-        }
-    }
-
-    /// The credit granted for a stream, where `own` tells whether the granting side opened it.
-    fn for_stream(&self, dir: Dir, own: bool) -> u64 {
-        match (dir, own) {
-            (Dir::Bidi, true) => self.bidi_local,
-            (Dir::Bidi, false) => self.bidi_remote,
-            (Dir::Uni, true) => 0,
-            (Dir::Uni, false) => self.uni,
-        }
-    }
-}
-
-/// A value for each of the two directions of streams.
-#[derive(Debug, Default)]
-struct PerDir<T> {
-    bidi: T,
-    uni: T,
-}
-
-impl<T> PerDir<T> {
-    fn get(&self, dir: Dir) -> &T {
-        match dir {
-            Dir::Bidi => &self.bidi,
-            Dir::Uni => &self.uni,
-        }
-    }
-
-    fn get_mut(&mut self, dir: Dir) -> &mut T {
-        match dir {
-            Dir::Bidi => &mut self.bidi,
-            Dir::Uni => &mut self.uni,
-        }
-    }
-}
 
 /// All streams of a connection.
 #[derive(Debug)]

@@ -35,6 +35,7 @@ use crate::{
         },
         error::TransportError,
         ranges::RangeSet,
+        rng::Rng,
         token::{
             Token,
             Tokens, //
