@@ -98,7 +98,7 @@ pub(crate) struct Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // The last sockets are gone, but their work items may still be on their way out, and the
-        // release of their tunnels too.
-        self.queue.flush();
+        // memory of their tunnels too.
+        self.queue.drain();
     }
 }

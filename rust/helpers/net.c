@@ -715,6 +715,26 @@ void quic_helper_udp_ignore_pmtu(struct sock *sk)
 #endif
 }
 
+/*
+ * As udp_tunnel_sock_release(), which in some kernels waits for a grace period:
+ * the memory goes after one, and nobody has to wait for it here.
+ */
+void quic_helper_udp_sock_close(struct sock *sk)
+{
+	struct socket *sock = sk->sk_socket;
+
+	rcu_assign_sk_user_data(sk, NULL);
+	kernel_sock_shutdown(sock, SHUT_RDWR);
+	sock_release(sock);
+}
+
+void quic_helper_sk_no_busy_poll(struct sock *sk)
+{
+#ifdef CONFIG_NET_RX_BUSY_POLL
+	WRITE_ONCE(sk->sk_ll_usec, 0);
+#endif
+}
+
 void *quic_helper_sk_user_data(const struct sock *sk)
 {
 	return rcu_dereference_sk_user_data(sk);
@@ -805,6 +825,11 @@ bool quic_helper_queue_delayed_work(struct workqueue_struct *wq,
 				    struct delayed_work *work, unsigned int ms)
 {
 	return queue_delayed_work(wq, work, msecs_to_jiffies(ms));
+}
+
+void quic_helper_init_rcu_work(struct rcu_work *work, work_func_t func)
+{
+	INIT_RCU_WORK(work, func);
 }
 
 /* Hashes. */

@@ -11,7 +11,8 @@ use core::{
 
 use kernel::{
     prelude::*,
-    sync::atomic::Atomic, //
+    sync::atomic::Atomic,
+    types::Opaque, //
 };
 
 use super::{
@@ -72,21 +73,24 @@ pub(super) fn open<R: Receiver>(
     check(unsafe { bindings::udp_create(net, &cfg, stands_beside, &mut socket) })?;
     let socket = NonNull::new(socket).ok_or(ENOMEM)?;
     // SAFETY: a new kernel socket.
-    let usk: *mut bindings::sock = unsafe { (*socket.as_ptr()).sk.cast() };
+    let sk = NonNull::new(unsafe { (*socket.as_ptr()).sk.cast::<bindings::sock>() });
+    let sk = sk.ok_or(ENOMEM)?;
+    let usk = sk.as_ptr();
     // SAFETY: a valid UDP socket.
     key.addr.set_port(unsafe { bindings::inet_num(usk) });
     let tunnel = KBox::new(
         Tunnel {
             key,
-            socket,
+            sk,
             receiver,
+            free: Opaque::uninit(),
             users: Atomic::new(0),
         },
         GFP_KERNEL,
     );
     let Ok(tunnel) = tunnel else {
         // SAFETY: ours, and nobody knows it.
-        unsafe { bindings::udp_tunnel_sock_release(usk) };
+        unsafe { bindings::udp_sock_close(usk) };
         return Err(ENOMEM);
     };
     set_up::<R>(net, usk, &tunnel);
@@ -125,6 +129,9 @@ fn set_up<R: Receiver>(net: *mut bindings::net, usk: *mut bindings::sock, tunnel
     // can tell a forged one, and finds out by itself what the path carries.
     // SAFETY: as above.
     unsafe { bindings::udp_ignore_pmtu(usk) };
+    // The queue is emptied in softirq, where nobody may poll a device (net.core.busy_read).
+    // SAFETY: as above.
+    unsafe { bindings::sk_no_busy_poll(usk) };
     // SAFETY: as above; read without a lock elsewhere.
     unsafe { (&raw mut (*usk).sk_rcvbuf).write_volatile(RCVBUF) };
     // SAFETY: as above.

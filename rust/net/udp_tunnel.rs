@@ -6,12 +6,17 @@
 //! Datagrams are taken from the UDP socket's queue in its `sk_data_ready` callback and not by
 //! `encap_rcv`: only so do batches (GRO) arrive whole.
 //!
-//! A tunnel is released in process context, by a work item, when its last user is gone. Datagrams
-//! may be delivered until then; afterwards an RCU grace period has passed.
+//! When its last user is gone a tunnel's UDP socket is closed in process context, by whoever gave up
+//! the last share or by a work item. Its memory goes after an RCU grace period, for which nobody
+//! waits: callbacks that have found the tunnel may still use it.
 //!
 //! C header: [`include/net/udp_tunnel.h`](srctree/include/net/udp_tunnel.h)
 
 use core::{
+    mem::{
+        offset_of,
+        ManuallyDrop, //
+    },
     net::SocketAddr,
     ops::Deref,
     ptr::NonNull, //
@@ -34,6 +39,7 @@ use kernel::{
 };
 
 use super::{
+    hash::Hasher,
     icmp::TooBig,
     netns::NetId,
     skb::SkBuff,
@@ -43,6 +49,7 @@ use super::{
         share_port, //
     },
     work::{
+        init_rcu_work,
         init_work,
         Queue, //
     }, //
@@ -100,8 +107,11 @@ impl Key {
 /// A UDP socket of the kernel.
 pub struct Tunnel<R: Receiver> {
     pub(super) key: Key,
-    pub(super) socket: NonNull<bindings::socket>,
+    /// Valid until a grace period after the socket was closed.
+    pub(super) sk: NonNull<bindings::sock>,
     pub(super) receiver: R,
+    /// Frees the tunnel in the end.
+    pub(super) free: Opaque<bindings::rcu_work>,
     /// Shares given out. Raised from 0 under the table's lock only.
     pub(super) users: Atomic<i32>,
 }
@@ -135,8 +145,8 @@ impl<R: Receiver> Tunnel<R> {
 
     /// The UDP socket, to send stateless answers through.
     pub fn raw(&self) -> &RawSock {
-        // SAFETY: the socket lives as long as the tunnel.
-        unsafe { RawSock::from_ptr((*self.socket.as_ptr()).sk.cast()) }
+        // SAFETY: UDP frees its sockets a grace period after they are closed, as the tunnel is.
+        unsafe { RawSock::from_ptr(self.sk.as_ptr()) }
     }
 }
 
@@ -177,9 +187,14 @@ impl<R: Receiver> Clone for TunnelRef<R> {
 impl<R: Receiver> TunnelRef<R> {
     /// Gives the share up; if it was the last one the port is free on return. Process context.
     pub fn release(self) {
-        let owner = self.owner.clone();
-        drop(self);
-        owner.release_unused();
+        let this = ManuallyDrop::new(self);
+        // SAFETY: read once, as `this` is not dropped.
+        let owner = unsafe { core::ptr::read(&this.owner) };
+        let place = owner.place(&this.key);
+        // After this the tunnel may be gone.
+        if this.users.fetch_sub(1, Full) == 1 {
+            owner.release_unused(place);
+        }
     }
 }
 
@@ -192,11 +207,21 @@ impl<R: Receiver> Drop for TunnelRef<R> {
     }
 }
 
+/// Buckets of the table. Nearly every tunnel has a port of its own, of which there are 65535.
+const BUCKETS: usize = 1024;
+
+/// Tunnels whose network namespace and port have one hash: those of all addresses of a port.
+type Bucket<R> = Vec<KBox<Tunnel<R>>>;
+
 /// All tunnels of the module.
+///
+/// Nobody waits for a grace period with the table locked: sockets of all users and namespaces are
+/// bound and closed under this one lock.
 #[pin_data]
 pub struct Tunnels<R: Receiver> {
+    hasher: Hasher,
     #[pin]
-    table: Mutex<Vec<KBox<Tunnel<R>>>>,
+    table: Mutex<Vec<Bucket<R>>>,
     #[pin]
     work: Opaque<bindings::work_struct>,
     queue: Arc<Queue>,
@@ -210,9 +235,16 @@ unsafe impl<R: Receiver> Sync for Tunnels<R> {}
 impl<R: Receiver> Tunnels<R> {
     /// No tunnels yet. Releases run in `queue`.
     pub fn new(queue: Arc<Queue>) -> Result<Arc<Self>> {
+        let mut buckets = Vec::try_with_capacity_in(BUCKETS, Gfp::KERNEL)?;
+        for _ in 0..BUCKETS {
+            buckets
+                .push_within_capacity(Vec::new())
+                .map_err(|_| ENOMEM)?;
+        }
         Arc::pin_init(
             pin_init!(Self {
-                table <- new_mutex!(Vec::new()),
+                hasher: Hasher::new(),
+                table <- new_mutex!(buckets),
                 // SAFETY: in its final place, as the structure is pinned.
                 work <- Opaque::ffi_init(|work| unsafe { init_work(work, sweep_work::<R>) }),
                 queue,
@@ -238,22 +270,37 @@ impl<R: Receiver> Tunnels<R> {
         };
         let mut table = self.table.lock();
         let has_port = addr.port() != 0;
-        if let Some(t) = table.iter().find(|t| has_port && t.key.covers(&key)) {
+        let bucket = table.get(self.place(&key)).ok_or(EINVAL)?;
+        if let Some(t) = bucket.iter().find(|t| has_port && t.key.covers(&key)) {
             return Ok(self.share(t));
         }
-        table.try_reserve_in(1, Gfp::KERNEL)?;
         // UDP would not let two sockets of one port be there whose addresses overlap. Here it does not
         // matter by which of them a datagram comes: its destination decides.
-        let neighbours = || table.iter().filter(|t| has_port && t.key.neighbours(&key));
+        let neighbours = || bucket.iter().filter(|t| has_port && t.key.neighbours(&key));
         let stands_beside = neighbours().next().is_some();
         neighbours().for_each(|t| share_port(t.raw(), true));
         let opened = open(sk, key, stands_beside, receiver);
         neighbours().for_each(|t| share_port(t.raw(), false));
         let t = opened?;
         let share = self.share(&t);
-        // Reserved above; the lock was held since.
-        table.push_within_capacity(t).map_err(|_| ENOMEM)?;
+        let bucket = table.get_mut(self.place(&t.key)).ok_or(EINVAL)?;
+        if bucket.try_reserve_in(1, Gfp::KERNEL).is_err() {
+            // Nobody else knows it: the share has nothing to give back.
+            let _ = ManuallyDrop::new(share);
+            self.close(t);
+            return Err(ENOMEM);
+        }
+        bucket.push_within_capacity(t).map_err(|_| ENOMEM)?;
         Ok(share)
+    }
+
+    /// The bucket of a tunnel, which its port decides: wildcard addresses cover others.
+    fn place(&self, key: &Key) -> usize {
+        let [a, b, c, d, e, f, g, h] = key.net.to_bytes();
+        let [high, low] = key.addr.port().to_be_bytes();
+        let hash = self.hasher.hash(&[a, b, c, d, e, f, g, h, high, low]);
+        // CAST: reduced modulo a small number.
+        (hash % BUCKETS as u64) as usize
     }
 
     /// The caller holds the table's lock.
@@ -275,25 +322,46 @@ impl<R: Receiver> Tunnels<R> {
         }
     }
 
-    fn release_unused(&self) {
-        loop {
-            let mut table = self.table.lock();
-            let Some(at) = table.iter().position(|t| t.users.load(Acquire) == 0) else {
-                return;
-            };
-            let Some(unused) = table.remove(at) else {
+    /// Releases the tunnels of a bucket that nobody uses.
+    fn release_unused(&self, place: usize) {
+        let mut table = self.table.lock();
+        let Some(bucket) = table.get_mut(place) else {
+            return;
+        };
+        while let Some(at) = bucket.iter().position(|t| t.users.load(Acquire) == 0) {
+            let Some(unused) = bucket.remove(at) else {
                 return;
             };
             // Under the lock, so that whoever binds the port next finds it free.
-            // SAFETY: a valid UDP socket; process context. Afterwards nobody finds the tunnel.
-            unsafe { bindings::udp_tunnel_sock_release(unused.raw().as_ptr()) };
-            drop(table);
-            // Callbacks that found it before are over after a grace period.
-            // SAFETY: process context.
-            unsafe { bindings::synchronize_rcu() };
-            drop(unused);
+            self.close(unused);
         }
     }
+
+    /// Closes the UDP socket of a tunnel that is in no table any more, and lets the tunnel go when
+    /// callbacks that have found it are over.
+    fn close(&self, tunnel: KBox<Tunnel<R>>) {
+        // SAFETY: a valid UDP socket; process context. Afterwards nobody finds the tunnel.
+        unsafe { bindings::udp_sock_close(tunnel.sk.as_ptr()) };
+        let tunnel = KBox::into_raw(tunnel);
+        // SAFETY: valid, and ours alone but for readers who do not look at this field.
+        let work = Opaque::cast_into(unsafe { &raw const (*tunnel).free });
+        // SAFETY: in its final place, valid until it has run.
+        unsafe { init_rcu_work(work, free_tunnel::<R>) };
+        // SAFETY: as above; only this call queues it.
+        unsafe { self.queue.queue_rcu(work) };
+    }
+}
+
+/// Frees a tunnel.
+///
+/// # Safety
+///
+/// - `work` is the work item of a [`Tunnel`] that [`Tunnels::close`] has given away.
+unsafe extern "C" fn free_tunnel<R: Receiver>(work: *mut bindings::work_struct) {
+    let offset = offset_of!(Tunnel<R>, free) + offset_of!(bindings::rcu_work, work);
+    let tunnel = work.cast::<u8>().wrapping_sub(offset).cast::<Tunnel<R>>();
+    // SAFETY: given away by `close`; a grace period has passed since.
+    drop(unsafe { KBox::from_raw(tunnel) });
 }
 
 /// Runs [`Tunnels::release_unused`] in process context.
@@ -302,9 +370,11 @@ impl<R: Receiver> Tunnels<R> {
 ///
 /// - `work` is the work item of [`Tunnels`] which [`Tunnels::sweep`] queued, with a reference.
 unsafe extern "C" fn sweep_work<R: Receiver>(work: *mut bindings::work_struct) {
-    let offset = core::mem::offset_of!(Tunnels<R>, work);
+    let offset = offset_of!(Tunnels<R>, work);
     let this = work.cast::<u8>().wrapping_sub(offset).cast::<Tunnels<R>>();
     // SAFETY: the reference that `sweep` left with the work item.
     let this = unsafe { Arc::from_raw(this.cast_const()) };
-    this.release_unused();
+    for place in 0..BUCKETS {
+        this.release_unused(place);
+    }
 }

@@ -49,6 +49,25 @@ impl Queue {
         unsafe { bindings::__flush_workqueue(self.0.as_ptr().cast()) };
     }
 
+    /// As [`Self::flush`], and waits for what a grace period keeps back, too. Nobody may queue more
+    /// meanwhile.
+    pub fn drain(&self) {
+        self.flush();
+        // SAFETY: process context by the contract of this method.
+        unsafe { bindings::rcu_barrier() };
+        self.flush();
+    }
+
+    /// Queues a work item once a grace period has passed.
+    ///
+    /// # Safety
+    ///
+    /// `work` must be initialised, not queued, and stay valid until it has run.
+    pub(super) unsafe fn queue_rcu(&self, work: *mut bindings::rcu_work) {
+        // SAFETY: by the caller's promise.
+        unsafe { bindings::queue_rcu_work(self.0.as_ptr(), work) };
+    }
+
     /// Queues a work item. False if it is queued already.
     ///
     /// # Safety
@@ -180,6 +199,19 @@ pub(super) unsafe fn init_work(
 ) {
     // SAFETY: by the caller's promise.
     unsafe { bindings::init_work(work, Some(func)) };
+}
+
+/// Makes a work item that runs `func` a grace period after it is queued.
+///
+/// # Safety
+///
+/// `work` must be valid for writes and in its final place.
+pub(super) unsafe fn init_rcu_work(
+    work: *mut bindings::rcu_work,
+    func: unsafe extern "C" fn(*mut bindings::work_struct),
+) {
+    // SAFETY: by the caller's promise.
+    unsafe { bindings::init_rcu_work(work, Some(func)) };
 }
 
 /// # Safety
