@@ -69,7 +69,7 @@ pub(crate) fn set_up() -> Result<Shared> {
     rand::fill(&mut group_key);
     let (own, work) = (queue.clone(), queue.clone());
     let globals = Arc::pin_init(
-        pin_init!(Globals {
+        try_pin_init!(Globals {
             queue: own,
             tunnels,
             tables <- Tables::new(work),

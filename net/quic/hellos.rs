@@ -38,7 +38,10 @@ use crate::{
     counters::Counters,
     linux::{
         net::{
-            hash::Table,
+            hash::{
+                Size,
+                Table, //
+            },
             skb::SkBuff,
             work::Later, //
         },
@@ -129,7 +132,6 @@ struct Kept {
 /// The incomplete ClientHellos.
 #[pin_data]
 pub(crate) struct Hellos {
-    #[pin]
     table: Table<InitialKey, Pending>,
     /// In the order in which they were kept, oldest first. Never locked together with the table.
     #[pin]
@@ -141,9 +143,9 @@ pub(crate) struct Hellos {
 
 impl Hellos {
     /// None.
-    pub(crate) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            table <- Table::new(),
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            table: Table::new(Size::Small)?,
             order <- SpinLockBh::new(Deque::new(), c"quic_hellos", static_lock_class!()),
             bytes: Atomic::new(0),
             tickets: Atomic::new(0),

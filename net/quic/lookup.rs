@@ -26,6 +26,7 @@ use crate::{
         hash::{
             Hasher,
             Key,
+            Size,
             Table, //
         },
         netns::NetId,
@@ -151,36 +152,30 @@ impl Key for PortKey {
 /// The tables.
 #[pin_data]
 pub(crate) struct Tables {
-    #[pin]
     pub(crate) cids: Table<CidKey, SockRef<Quic>>,
-    #[pin]
     pub(crate) initials: Table<InitialKey, Initial>,
-    #[pin]
     pub(crate) resets: Table<ResetKey, SockRef<Quic>>,
-    #[pin]
     pub(crate) quotes: Quotes,
-    #[pin]
     pub(crate) listeners: Table<PortKey, Listening>,
     /// Shares clients out among the listeners of a group.
     pub(crate) sharing: Hasher,
     #[pin]
     pub(crate) hellos: Delayed<Hellos>,
-    #[pin]
     pub(crate) nets: Table<NetKey, Arc<Counters>>,
 }
 
 impl Tables {
     /// Empty tables. What is to be done later runs in `queue`.
-    pub(crate) fn new(queue: Arc<Queue>) -> impl PinInit<Self> {
-        pin_init!(Self {
-            cids <- Table::new(),
-            initials <- Table::new(),
-            resets <- Table::new(),
-            quotes <- Quotes::new(),
-            listeners <- Table::new(),
+    pub(crate) fn new(queue: Arc<Queue>) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            cids: Table::new(Size::Memory)?,
+            initials: Table::new(Size::Memory)?,
+            resets: Table::new(Size::Memory)?,
+            quotes: Quotes::new()?,
+            listeners: Table::new(Size::Small)?,
             sharing: Hasher::new(),
             hellos <- Delayed::new(queue, Hellos::new()),
-            nets <- Table::new(),
+            nets: Table::new(Size::Small)?,
         })
     }
 

@@ -29,7 +29,10 @@ use crate::{
     },
     drive,
     linux::net::{
-        hash::Table,
+        hash::{
+            Size,
+            Table, //
+        },
         icmp::TooBig,
         netns::NetId,
         sock::{
@@ -44,9 +47,7 @@ use crate::{
 };
 
 /// Connections by what a message about their packets quotes.
-#[pin_data]
 pub(crate) struct Quotes {
-    #[pin]
     table: Table<QuoteKey, SockRef<Quic>>,
     /// Entries by the length of their ids, which a short header does not tell: each length in use
     /// is a lookup for a message, at most 20.
@@ -55,9 +56,9 @@ pub(crate) struct Quotes {
 
 impl Quotes {
     /// None.
-    pub(crate) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            table <- Table::new(),
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            table: Table::new(Size::Memory)?,
             lengths: [const { Atomic::new(0) }; ConnectionId::MAX_LEN + 1],
         })
     }

@@ -2,16 +2,23 @@
 
 //! A hash table with a lock per bucket, keyed so that nobody outside can make keys collide.
 //!
+//! The number of buckets is settled when the table is made: the host's memory bounds how many
+//! entries there can be, as with TCP's table of connections.
+//!
 //! Keys come from the network: connection ids, addresses. The hash is SipHash over all of their
 //! bytes with a secret of the table.
 //!
 //! C header: [`include/linux/siphash.h`](srctree/include/linux/siphash.h)
 
 use kernel::{
-    alloc::flags::{
-        GFP_ATOMIC,
-        __GFP_NOWARN, //
+    alloc::{
+        flags::{
+            GFP_ATOMIC,
+            __GFP_NOWARN, //
+        },
+        KVVec, //
     },
+    page::PAGE_SIZE,
     prelude::*,
     static_lock_class, //
 };
@@ -22,8 +29,41 @@ use crate::linux::{
     sync::SpinLockBh, //
 };
 
-/// Buckets of a table. Chains stay short up to some ten thousand entries.
-const BUCKETS: usize = 4096;
+/// Bytes of the host's memory for each bucket of a table that grows with it. A connection takes
+/// some 20 KiB and has up to eight ids, so that chains stay at a few entries even when connections
+/// fill the memory. The buckets themselves are an eight-thousandth of it.
+const MEMORY_PER_BUCKET: usize = 128 << 10;
+
+/// Bounds of the number of buckets that memory decides.
+const MIN_BUCKETS: usize = 1 << 10;
+const MAX_BUCKETS: usize = 1 << 19;
+
+/// How many entries a table is made for.
+#[derive(Clone, Copy)]
+pub enum Size {
+    /// Up to some thousand, which something else bounds.
+    Small,
+    /// Several for each connection that the host's memory can hold.
+    Memory,
+}
+
+impl Size {
+    /// Buckets of a table, a power of two.
+    fn buckets(self) -> usize {
+        match self {
+            Self::Small => MIN_BUCKETS,
+            Self::Memory => {
+                // SAFETY: no precondition. CAST: a count of pages fits.
+                let pages = unsafe { bindings::free_buffer_pages() } as usize;
+                let buckets = pages / (MEMORY_PER_BUCKET / PAGE_SIZE);
+                buckets
+                    .checked_next_power_of_two()
+                    .unwrap_or(MAX_BUCKETS)
+                    .clamp(MIN_BUCKETS, MAX_BUCKETS)
+            }
+        }
+    }
+}
 
 /// What can be looked up.
 pub trait Key: Eq + Copy + Send {
@@ -64,29 +104,42 @@ struct Node<K, V> {
 
 type Chain<K, V> = Option<KBox<Node<K, V>>>;
 
+type Bucket<K, V> = SpinLockBh<Chain<K, V>>;
+
 /// A hash table. A key may have several values. Any context but hard interrupt.
-#[pin_data]
+///
+/// # Invariants
+///
+/// `buckets` is as long as when it was made, so that the locks never move.
 pub struct Table<K: Key, V: Send> {
     hasher: Hasher,
-    #[pin]
-    buckets: [SpinLockBh<Chain<K, V>>; BUCKETS],
+    buckets: KVVec<Bucket<K, V>>,
 }
 
 impl<K: Key, V: Send> Table<K, V> {
-    /// An empty table.
-    pub fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
+    /// An empty table. Process context.
+    pub fn new(size: Size) -> Result<Self> {
+        let count = size.buckets();
+        let mut buckets: KVVec<Bucket<K, V>> = KVVec::with_capacity(count, GFP_KERNEL)?;
+        for place in buckets.spare_capacity_mut().iter_mut().take(count) {
+            let bucket = SpinLockBh::new(None, c"hash_bucket", static_lock_class!());
+            // SAFETY: writable, and it stays where it is: see the invariant.
+            unsafe { pin_init::raw_init(place.as_mut_ptr(), bucket) };
+        }
+        let (ptr, _, capacity) = buckets.into_raw_parts();
+        // SAFETY: those of the vector just taken apart; so many are initialised.
+        let buckets = unsafe { KVVec::from_raw_parts(ptr, count, capacity) };
+        Ok(Self {
             hasher: Hasher::new(),
-            buckets <- pin_init::pin_init_array_from_fn(|_| {
-                SpinLockBh::new(None, c"hash_bucket", static_lock_class!())
-            }),
+            buckets,
         })
     }
 
-    fn bucket(&self, key: &K) -> Option<&SpinLockBh<Chain<K, V>>> {
+    fn bucket(&self, key: &K) -> Option<&Bucket<K, V>> {
         let hash = key.with_bytes(|b| self.hasher.hash(b));
-        // CAST: reduced modulo a small number.
-        self.buckets.get((hash % BUCKETS as u64) as usize)
+        let mask = self.buckets.len().wrapping_sub(1);
+        // CAST: only the low bits are of use.
+        self.buckets.get(hash as usize & mask)
     }
 
     /// Adds an entry, unless `conflict` finds that one of the same key and the new one cannot be
@@ -127,7 +180,7 @@ impl<K: Key, V: Send> Table<K, V> {
 
     /// Shows all entries to `show`, bucket by bucket, each under its spin lock.
     pub fn for_all(&self, mut show: impl FnMut(&K, &V)) {
-        for bucket in &self.buckets {
+        for bucket in self.buckets.iter() {
             for node in iter(&bucket.lock()) {
                 show(&node.key, &node.value);
             }
