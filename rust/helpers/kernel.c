@@ -2,6 +2,7 @@
 /* What other modules call: <linux/quic.h>. */
 
 #include <linux/export.h>
+#include <linux/module.h>
 #include <linux/quic.h>
 #include <net/sock.h>
 
@@ -14,10 +15,19 @@ void quic_helper_set_getsockopt(int (*get)(struct sock *sk, int name, sockptr_t 
 	quic_getsockopt = get;
 }
 
+/*
+ * A raw socket may have the number too, and the tables of another protocol.  The
+ * sockets of this one, and no others, are the module's own.
+ */
+static bool is_quic(const struct sock *sk)
+{
+	return sk->sk_protocol == IPPROTO_QUIC && READ_ONCE(sk->sk_prot)->owner == THIS_MODULE;
+}
+
 int quic_kernel_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 			   unsigned int optlen)
 {
-	if (sk->sk_protocol != IPPROTO_QUIC)
+	if (!is_quic(sk))
 		return -ENOTSOCK;
 	return sk->sk_prot->setsockopt(sk, SOL_QUIC, optname, optval, optlen);
 }
@@ -26,7 +36,7 @@ EXPORT_SYMBOL_GPL(quic_kernel_setsockopt);
 int quic_kernel_getsockopt(struct sock *sk, int optname, sockptr_t optval,
 			   sockptr_t optlen)
 {
-	if (sk->sk_protocol != IPPROTO_QUIC)
+	if (!is_quic(sk))
 		return -ENOTSOCK;
 	return quic_getsockopt(sk, optname, optval, optlen);
 }

@@ -778,8 +778,12 @@ unsigned short quic_helper_inet_num(const struct sock *sk)
  */
 u32 quic_helper_dst_mtu(const struct dst_entry *dst)
 {
-	u32 device = READ_ONCE(dst_dev(dst)->mtu);
 	u32 route = dst_metric_raw(dst, RTAX_MTU);
+	u32 device;
+
+	rcu_read_lock();
+	device = READ_ONCE(dst_dev_rcu(dst)->mtu);
+	rcu_read_unlock();
 
 #if IS_ENABLED(CONFIG_IPV6)
 	if (dst->ops->family == AF_INET6 &&

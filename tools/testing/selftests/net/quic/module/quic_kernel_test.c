@@ -319,10 +319,26 @@ static int tells_its_state(struct socket *sock)
 	return short_len == 8 && !config.initial_smoothed_rtt ? 0 : -EBADMSG;
 }
 
+/* Sockets of others, among them a raw one of the same number. */
+static int is_refused(int type, int protocol)
+{
+	struct quic_config config = { };
+	int len = sizeof(config), ret;
+	struct socket *sock;
+
+	ret = sock_create_kern(net, AF_INET, type, protocol, &sock);
+	if (ret)
+		return ret;
+	if (set(sock, QUIC_SOCKOPT_CONFIG, &config, sizeof(config)) != -ENOTSOCK ||
+	    get(sock, QUIC_SOCKOPT_CONFIG, &config, &len) != -ENOTSOCK)
+		ret = -EBADMSG;
+	sock_release(sock);
+	return ret;
+}
+
 static int refuses(struct socket *sock)
 {
 	struct quic_config config = { .congestion_control_algo = 9 };
-	struct socket *udp;
 	int len = -1;
 	int ret;
 
@@ -332,15 +348,8 @@ static int refuses(struct socket *sock)
 		return -EBADMSG;
 	if (get(sock, QUIC_SOCKOPT_CONFIG, &config, &len) != -EINVAL)
 		return -EBADMSG;
-	ret = sock_create_kern(net, AF_INET, SOCK_DGRAM, IPPROTO_UDP, &udp);
-	if (ret)
-		return ret;
-	len = sizeof(config);
-	if (set(udp, QUIC_SOCKOPT_CONFIG, &config, sizeof(config)) != -ENOTSOCK ||
-	    get(udp, QUIC_SOCKOPT_CONFIG, &config, &len) != -ENOTSOCK)
-		ret = -EBADMSG;
-	sock_release(udp);
-	return ret;
+	ret = is_refused(SOCK_DGRAM, IPPROTO_UDP);
+	return ret ? ret : is_refused(SOCK_RAW, IPPROTO_QUIC);
 }
 
 static int tells_the_end(struct pair *p)
