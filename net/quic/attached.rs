@@ -91,6 +91,8 @@ pub(crate) struct Attached {
     pub(crate) dirty: bool,
     /// Size of a datagram that found no room, 0 once it would: until then there is no POLLOUT.
     pub(crate) refused: usize,
+    /// `SO_SNDBUF` when the poll mask was last published.
+    pub(crate) published_sndbuf: usize,
     /// `SO_MAX_PACING_RATE` as the connection knows it.
     pacing_limit: Option<u64>,
 }
@@ -122,6 +124,7 @@ impl Attached {
             event: None,
             dirty: false,
             refused: 0,
+            published_sndbuf: 0,
             pacing_limit: None,
         }
     }

@@ -203,8 +203,12 @@ pub(crate) fn release(sk: &mut Held<'_, Quic>, deferred: &mut Deferred) {
         sk.run_timer();
         return;
     }
-    if matches!(&sk.role, Role::Connection(at) if at.dirty) {
-        drive(sk);
+    let sndbuf = sk.sk().raw().sndbuf();
+    match &sk.role {
+        Role::Connection(at) if at.dirty => drive(sk),
+        // SO_SNDBUF is set behind our back: there may be room now.
+        Role::Connection(at) if at.published_sndbuf != sndbuf => poll::publish(sk),
+        _ => {}
     }
 }
 

@@ -30,13 +30,15 @@ pub(crate) const CLOSED: u32 = POLLHUP | POLLERR | READABLE | POLLRDHUP | WRITAB
 /// The poll mask for the state of the socket.
 fn mask(sk: &mut Held<'_, Quic>) -> u32 {
     let raw = sk.sk().raw();
-    let space = raw.sndbuf().saturating_sub(raw.wmem());
+    let sndbuf = raw.sndbuf();
+    let space = sndbuf.saturating_sub(raw.wmem());
     match &mut sk.role {
         Role::Idle => CLOSED,
         Role::Listener(l) if l.has_pending() => READABLE,
         Role::Listener(_) => 0,
         Role::Connection(at) if !at.is_open() => CLOSED,
         Role::Connection(at) => {
+            at.published_sndbuf = sndbuf;
             let mut mask = 0;
             if at.is_readable() {
                 mask |= READABLE;

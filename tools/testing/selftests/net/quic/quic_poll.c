@@ -106,6 +106,25 @@ QUIC_TEST_F(polling, handshake_messages_need_room_in_the_buffer_but_no_credit)
 	EXPECT_EQ(0, bits(self->p.client) & WRITE);
 }
 
+QUIC_TEST_F(polling, a_larger_send_buffer_has_room_at_once)
+{
+	static char buf[65536];
+
+	/* Nobody accepts: what is sent stays in the buffer. */
+	self->p.listener = qk_listen(&self->opts);
+	ASSERT_LE(0, self->p.listener);
+	self->p.client = qk_connect(&self->opts, qk_port(self->p.listener));
+	ASSERT_LE(0, self->p.client);
+	ASSERT_EQ(0, qk_set_int(self->p.client, SOL_SOCKET, SO_SNDBUF, 8192));
+	ASSERT_LT(0, qk_hs_send(self->p.client, QUIC_CRYPTO_INITIAL, buf, sizeof(buf),
+				MSG_DONTWAIT));
+	ASSERT_EQ(0, bits(self->p.client) & WRITE);
+	ASSERT_EQ(0, qk_set_int(self->p.client, SOL_SOCKET, SO_SNDBUF, sizeof(buf)));
+	EXPECT_EQ(WRITE, bits(self->p.client) & WRITE);
+	ASSERT_EQ(0, qk_set_int(self->p.client, SOL_SOCKET, SO_SNDBUF, 4096));
+	EXPECT_EQ(0, bits(self->p.client) & WRITE);
+}
+
 QUIC_TEST_F(polling, an_open_connection_is_writable_and_readable_with_data)
 {
 	struct qk_item it;
