@@ -54,7 +54,7 @@ impl Chunk {
     /// taken and the error is `EFAULT`.
     pub fn try_from_iter(iter: &mut IovIterSource<'_>, len: usize) -> Result<Chunk> {
         let len = len.min(iter.len()).min(Self::MAX);
-        let mut data = Vec::try_with_capacity_in(len, Gfp::KERNEL)?;
+        let mut data = Vec::try_with_capacity_in(len, Gfp::SOCKET)?;
         let copied = data.fill_from_iov(iter, len);
         if copied < len {
             // SAFETY: Just so many bytes have been taken.
@@ -77,6 +77,11 @@ impl Chunk {
     /// True when there is no byte.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Bytes of memory to charge to the socket for keeping a chunk of `len` bytes, at most.
+    pub fn truesize_of(len: usize) -> usize {
+        len.min(Self::MAX).saturating_add(OVERHEAD)
     }
 
     /// Bytes of memory to charge to the socket for keeping this chunk.

@@ -50,6 +50,13 @@ impl Gfp {
         raw: bindings::GFP_KERNEL_ACCOUNT,
     };
 
+    /// Process context which may sleep, for what is charged to a socket, and with it to the socket's
+    /// control group: not twice.
+    pub const SOCKET: Gfp = Gfp {
+        flags: flags::GFP_KERNEL,
+        raw: bindings::GFP_KERNEL,
+    };
+
     /// Any context: never sleeps, and fails in silence.
     #[inline]
     pub fn atomic() -> Gfp {

@@ -91,6 +91,9 @@ pub(crate) struct Attached {
     pub(crate) dirty: bool,
     /// Size of a datagram that found no room, 0 once it would: until then there is no POLLOUT.
     pub(crate) refused: usize,
+    /// Bytes in the send buffer when there was no memory for more, 0 for never: until they are fewer
+    /// there is no POLLOUT.
+    pub(crate) starved: usize,
     /// `SO_SNDBUF` when the poll mask was last published.
     pub(crate) published_sndbuf: usize,
     /// `SO_MAX_PACING_RATE` as the connection knows it.
@@ -124,6 +127,7 @@ impl Attached {
             event: None,
             dirty: false,
             refused: 0,
+            starved: 0,
             published_sndbuf: 0,
             pacing_limit: None,
         }

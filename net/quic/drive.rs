@@ -137,7 +137,7 @@ fn wanted_sndbuf(sk: &Sock<Quic>, at: &Attached, used: usize) -> Option<usize> {
     }
     let window = usize::try_from(at.core.info().cwnd).unwrap_or(usize::MAX);
     let wanted = window.saturating_mul(4).min(sk.raw().max_sndbuf());
-    (wanted > present).then_some(wanted)
+    (wanted > present && !sk.raw().under_memory_pressure()).then_some(wanted)
 }
 
 fn shown(state: ConnState) -> u8 {
@@ -219,6 +219,7 @@ pub(crate) fn timer(sk: &mut Held<'_, Quic>) {
         at.spare_batch = None;
         at.call(|core, cx| core.handle_timeout(cx));
         drive(sk);
+        sk.reclaim();
     }
 }
 

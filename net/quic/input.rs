@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use crate::{
+    common::memory::Memory,
     drive,
     linux::net::{
         skb::SkBuff,
@@ -22,7 +23,8 @@ use crate::{
     }, //
 };
 
-/// Bytes that may wait for a process that owns the socket, beside what is charged already.
+/// Bytes that may wait for a process that owns the socket, beside what is charged already. They are
+/// charged to nobody, so that this does not follow the windows, as the limit of TCP's backlog does.
 const BACKLOG: u32 = 4 << 20;
 
 /// Gives a packet to a socket, or leaves it to the process that owns it. Softirq context, or the
@@ -66,6 +68,7 @@ pub(crate) fn handle(
     waited: bool,
 ) -> Option<(SockRef<Quic>, SkBuff)> {
     let meta = skb.udp_meta();
+    let memory = memory(sk, skb.truesize());
     match &mut sk.role {
         Role::Connection(at) => {
             let count = if waited {
@@ -74,6 +77,7 @@ pub(crate) fn handle(
                 &mut at.stats.pkt_rcv_fastpaths
             };
             *count = count.wrapping_add(1);
+            at.core.set_memory(memory);
             drive::receive(at, skb, &meta);
             None
         }
@@ -82,5 +86,19 @@ pub(crate) fn handle(
             sk.sk().shared().counters.count_drop();
             None
         }
+    }
+}
+
+/// Memory that there is for a packet of this size, which is reserved if it is there.
+fn memory(sk: &mut Held<'_, Quic>, truesize: usize) -> Memory {
+    if !matches!(sk.role, Role::Connection(_)) {
+        // A listener keeps to its receive buffer.
+        Memory::Plenty
+    } else if !sk.may_keep(truesize) {
+        Memory::Exhausted
+    } else if sk.sk().raw().under_memory_pressure() {
+        Memory::Scarce
+    } else {
+        Memory::Plenty
     }
 }

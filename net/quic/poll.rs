@@ -30,8 +30,7 @@ pub(crate) const CLOSED: u32 = POLLHUP | POLLERR | READABLE | POLLRDHUP | WRITAB
 /// The poll mask for the state of the socket.
 fn mask(sk: &mut Held<'_, Quic>) -> u32 {
     let raw = sk.sk().raw();
-    let sndbuf = raw.sndbuf();
-    let space = sndbuf.saturating_sub(raw.wmem());
+    let (sndbuf, used) = (raw.sndbuf(), raw.wmem());
     match &mut sk.role {
         Role::Idle => CLOSED,
         Role::Listener(l) if l.has_pending() => READABLE,
@@ -43,7 +42,7 @@ fn mask(sk: &mut Held<'_, Quic>) -> u32 {
             if at.is_readable() {
                 mask |= READABLE;
             }
-            if has_room(at, space) && has_credit(at) {
+            if has_room(at, sndbuf, used) && has_credit(at) {
                 mask |= WRITABLE;
             }
             mask
@@ -52,8 +51,14 @@ fn mask(sk: &mut Held<'_, Quic>) -> u32 {
 }
 
 /// Whether the send buffer has room: a byte of it, or as much as a datagram wanted that found too
-/// little. That one is forgotten as soon as it would fit.
-fn has_room(at: &mut Attached, space: usize) -> bool {
+/// little. That one is forgotten as soon as it would fit. After a want of memory there is room again
+/// once some of what was sent is acknowledged.
+fn has_room(at: &mut Attached, sndbuf: usize, used: usize) -> bool {
+    let space = sndbuf.saturating_sub(used);
+    if at.starved > 0 && used >= at.starved {
+        return false;
+    }
+    at.starved = 0;
     if at.refused > 0 && (space < at.refused || at.core.datagrams_are_full()) {
         return false;
     }

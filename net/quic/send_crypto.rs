@@ -16,8 +16,10 @@ use crate::{
     },
     output,
     sendmsg::{
+        may_queue,
         space,
         wait,
+        wait_for_memory,
         Call, //
     },
     socket::{
@@ -26,6 +28,11 @@ use crate::{
     },
     uapi::level, //
 };
+
+/// Bytes of handshake messages that are queued even without memory: the messages of a flight wait for
+/// each other, so that the first ones would never leave and make room. A flight with a certificate
+/// chain of a reasonable length fits.
+const FLIGHT: usize = 64 << 10;
 
 /// The level of handshake messages that the user names so.
 fn level_of(number: u8) -> Result<Level> {
@@ -85,11 +92,17 @@ fn step(
     left: usize,
     timeout: &mut isize,
 ) -> Result<usize> {
-    if space(sk) == 0 {
-        wait(sk, timeout, |sk| (space(sk) > 0).then_some(Ok(())))?;
-    }
-    let room = space(sk);
-    let chunk = Chunk::try_from_iter(msg.source(), left.min(room))?;
+    let wanted = loop {
+        if space(sk) == 0 {
+            wait(sk, timeout, |sk| (space(sk) > 0).then_some(Ok(())))?;
+        }
+        let wanted = left.min(space(sk));
+        if sk.sk().raw().wmem() < FLIGHT || may_queue(sk, wanted) {
+            break wanted;
+        }
+        wait_for_memory(sk, wanted, timeout)?;
+    };
+    let chunk = Chunk::try_from_iter(msg.source(), wanted)?;
     let len = chunk.len();
     let more = call.more() || len < left;
     let Role::Connection(at) = &mut sk.role else {

@@ -14,8 +14,10 @@ use crate::{
         sock::Owned, //
     },
     sendmsg::{
+        may_queue,
         space,
         wait,
+        wait_for_memory,
         Call, //
     },
     socket::{
@@ -35,6 +37,10 @@ pub(crate) fn send(sk: &mut Owned<'_, Quic>, msg: &mut MsgHdr<'_>, call: &Call) 
     }
     let mut timeout = call.timeout;
     wait_for_room(sk, call.len, &mut timeout)?;
+    while !may_queue(sk, call.len) {
+        wait_for_memory(sk, call.len, &mut timeout)?;
+        wait_for_room(sk, call.len, &mut timeout)?;
+    }
     let chunk = Chunk::try_from_iter(msg.source(), call.len)?;
     let Role::Connection(at) = &mut sk.role else {
         return Err(EPIPE);

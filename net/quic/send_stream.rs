@@ -21,8 +21,10 @@ use crate::{
         sock::Owned, //
     },
     sendmsg::{
+        may_queue,
         space,
         wait,
+        wait_for_memory,
         Call,
         STREAM_FLAGS, //
     },
@@ -206,11 +208,20 @@ fn step(
     left: usize,
     timeout: &mut isize,
 ) -> Result<usize> {
-    let room = match room(sk, plan.id)? {
-        0 => wait_for_room(sk, call, plan, timeout)?,
-        room => room,
+    let wanted = loop {
+        let room = match room(sk, plan.id)? {
+            0 => wait_for_room(sk, call, plan, timeout)?,
+            room => room,
+        };
+        let wanted = left.min(room);
+        if may_queue(sk, wanted) {
+            break wanted;
+        }
+        // What waits for more of the message must leave, or no memory comes free.
+        streams(sk)?.set_corked(plan.id, false);
+        wait_for_memory(sk, wanted, timeout)?;
     };
-    let chunk = Chunk::try_from_iter(msg.source(), left.min(room))?;
+    let chunk = Chunk::try_from_iter(msg.source(), wanted)?;
     let len = chunk.len();
     let fin = plan.fin && len == left;
     let Role::Connection(at) = &mut sk.role else {

@@ -7,9 +7,13 @@
 
 #![forbid(unsafe_code)]
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    time::msecs_to_jiffies, //
+};
 
 use crate::{
+    buf::Chunk,
     drive,
     linux::net::{
         msg::MsgHdr,
@@ -61,6 +65,9 @@ const FLAGS: u32 = STREAM_FLAGS
     | MSG_QUIC_DATAGRAM
     | MSG_SPLICE_PAGES
     | MSG_CMSG_COMPAT;
+
+/// How long a sender waits before it asks for memory again, milliseconds, as in TCP.
+const MEMORY_NAP: u32 = 200;
 
 /// How a call wants to be treated.
 #[derive(Clone, Copy)]
@@ -183,6 +190,49 @@ pub(crate) fn is_open(sk: &Owned<'_, Quic>) -> bool {
 pub(crate) fn space(sk: &Owned<'_, Quic>) -> usize {
     let raw = sk.sk().raw();
     raw.sndbuf().saturating_sub(raw.wmem())
+}
+
+/// Whether there is memory to queue `len` bytes, which is then reserved. With nothing queued there
+/// always is, so that every connection gets on.
+pub(crate) fn may_queue(sk: &mut Owned<'_, Quic>, len: usize) -> bool {
+    let raw = sk.sk().raw();
+    let queued = raw.wmem();
+    // What cannot leave soon must not take the memory by which receivers let it go.
+    let is_enough = queued > 0 && raw.under_memory_pressure() && queued >= useful(sk);
+    queued == 0 || (!is_enough && sk.may_queue(Chunk::truesize_of(len)))
+}
+
+/// Bytes in the send buffer beyond which more of them do not make the connection faster.
+fn useful(sk: &Owned<'_, Quic>) -> usize {
+    let window = match &sk.role {
+        Role::Connection(at) => at.core.info().cwnd,
+        _ => 0,
+    };
+    usize::try_from(window)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(2)
+        .max(Chunk::MAX)
+}
+
+/// Waits after [`may_queue`] was false for `len` bytes, until it is worth another look (`EAGAIN` if
+/// the time is over). Meanwhile others may have used the room.
+pub(crate) fn wait_for_memory(sk: &mut Owned<'_, Quic>, len: usize, timeout: &mut isize) -> Result {
+    let queued = sk.sk().raw().wmem();
+    if let Role::Connection(at) = &mut sk.role {
+        at.starved = queued;
+    }
+    // Whoever frees memory does not know who waits for it.
+    let nap = isize::try_from(msecs_to_jiffies(MEMORY_NAP)).unwrap_or(isize::MAX);
+    let nap = nap.min(*timeout);
+    let mut left = nap;
+    let result = wait(sk, &mut left, |sk| may_queue(sk, len).then_some(Ok(())));
+    if *timeout != isize::MAX {
+        *timeout = timeout.saturating_sub(nap.saturating_sub(left));
+    }
+    match result {
+        Err(e) if e == EAGAIN && *timeout > 0 => Ok(()),
+        other => other,
+    }
 }
 
 /// Waits until `ready` gives something, the connection ends (`EPIPE`), or the time is over

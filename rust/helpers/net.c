@@ -3,6 +3,7 @@
 #include <linux/bottom_half.h>
 #include <linux/hrtimer.h>
 #include <linux/ipv6.h>
+#include <linux/memcontrol.h>
 #include <linux/netdevice.h>
 #include <linux/percpu.h>
 #include <linux/percpu_counter.h>
@@ -27,6 +28,7 @@
 #include <net/l3mdev.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
+#include <net/proto_memory.h>
 #include <net/route.h>
 #include <net/sock.h>
 #include <net/udp.h>
@@ -263,9 +265,61 @@ bool quic_helper_sk_wmem_schedule(struct sock *sk, int size)
 	return sk_wmem_schedule(sk, size);
 }
 
+/*
+ * What a peer sends must neither wait for memory nor call the OOM killer, in
+ * whichever context its packets are processed: sk_rmem_schedule() does so only
+ * where softirqs are off.
+ */
 bool quic_helper_sk_rmem_schedule(struct sock *sk, int size)
 {
-	return __sk_rmem_schedule(sk, size, false);
+	bool done;
+
+	local_bh_disable();
+	done = __sk_rmem_schedule(sk, size, false);
+	local_bh_enable();
+	return done;
+}
+
+/*
+ * With softirqs off a charge to a control group succeeds beyond memory.max too:
+ * whoever asks for memory in process context next makes room for it.  Hence
+ * this look at the counters.  A group is often full of its own page cache; so a
+ * socket gets its default receive buffer, as long as reclaim gets on.
+ */
+static bool sk_memcg_is_full(struct sock *sk, int size)
+{
+#ifdef CONFIG_MEMCG
+	unsigned long pages = sk_mem_pages(size);
+	struct mem_cgroup *memcg;
+
+	if (!mem_cgroup_sk_enabled(sk) || !cgroup_subsys_on_dfl(memory_cgrp_subsys))
+		return false;
+	for (memcg = mem_cgroup_from_sk(sk); memcg; memcg = parent_mem_cgroup(memcg)) {
+		if (page_counter_read(&memcg->memory) + pages > READ_ONCE(memcg->memory.max))
+			return atomic_read(&sk->sk_rmem_alloc) >= sk->sk_prot->sysctl_rmem[1] ||
+			       mem_cgroup_sk_under_memory_pressure(sk);
+	}
+#endif
+	return false;
+}
+
+/* Whether @size bytes more of received data may be kept; if so they are reserved. */
+bool quic_helper_sk_may_keep(struct sock *sk, int size)
+{
+	return !sk_memcg_is_full(sk, size) && quic_helper_sk_rmem_schedule(sk, size);
+}
+
+bool quic_helper_sk_under_pressure(const struct sock *sk)
+{
+	return sk_under_memory_pressure(sk);
+}
+
+void quic_helper_enter_memory_pressure(struct sock *sk)
+{
+	unsigned long *pressure = sk->sk_prot->memory_pressure;
+
+	if (!READ_ONCE(*pressure))
+		WRITE_ONCE(*pressure, 1);
 }
 
 void quic_helper_sk_mem_charge(struct sock *sk, int size)

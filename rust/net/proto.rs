@@ -184,7 +184,7 @@ fn fill<P: Protocol>(
     proto.sysctl_mem = accounting.mem.as_mut_ptr().cast();
     proto.sysctl_rmem = accounting.rmem.as_mut_ptr();
     proto.sysctl_wmem = accounting.wmem.as_mut_ptr();
-    proto.enter_memory_pressure = None;
+    proto.enter_memory_pressure = Some(bindings::enter_memory_pressure);
 }
 
 impl Accounting {

@@ -161,6 +161,12 @@ impl RawSock {
         usize::try_from(value).unwrap_or(0)
     }
 
+    /// Whether the memory of the protocol or of the control group is becoming scarce.
+    pub fn under_memory_pressure(&self) -> bool {
+        // SAFETY: a valid socket.
+        unsafe { bindings::sk_under_pressure(self.as_ptr()) }
+    }
+
     /// Bytes charged for data that waits to be read.
     pub fn rmem(&self) -> usize {
         // SAFETY: a valid socket; the field may change at any time.
@@ -202,14 +208,30 @@ impl<P: Protocol> Held<'_, P> {
         unsafe { (&raw mut (*self.sk().as_ptr()).sk_sndbuf).write_volatile(bytes) };
     }
 
-    /// Whether `bytes` more of send memory may be had at all (limits of the protocol and of the
-    /// control group). Charges nothing.
+    /// Whether `bytes` more of send memory may be had, within the limits of the protocol and of the
+    /// control group; if so they are reserved. Else `SO_SNDBUF` may have shrunk, as TCP's does.
     pub fn may_queue(&mut self, bytes: usize) -> bool {
         let Ok(bytes) = i32::try_from(bytes) else {
             return false;
         };
         // SAFETY: a valid socket, lock held.
         unsafe { bindings::sk_wmem_schedule(self.sk().as_ptr(), bytes) }
+    }
+
+    /// Whether `bytes` more of received data may be kept, within the same limits; if so they are
+    /// reserved. Never sleeps.
+    pub fn may_keep(&mut self, bytes: usize) -> bool {
+        let Ok(bytes) = i32::try_from(bytes) else {
+            return false;
+        };
+        // SAFETY: a valid socket, lock held.
+        unsafe { bindings::sk_may_keep(self.sk().as_ptr(), bytes) }
+    }
+
+    /// Gives back what is reserved and not in use.
+    pub fn reclaim(&mut self) {
+        // SAFETY: a valid socket, lock held.
+        unsafe { bindings::sk_mem_reclaim(self.sk().as_ptr()) };
     }
 
     /// Makes the send account equal to `bytes`: the memory that the connection keeps.
@@ -255,8 +277,9 @@ pub fn raise_sigpipe() {
     unsafe { bindings::raise_sigpipe() };
 }
 
-/// Charges or gives back `delta` bytes. Memory that is in use is charged even beyond the limits:
-/// the windows, not this account, keep the peer from making it grow.
+/// Charges or gives back `delta` bytes. What is in use is charged even beyond the limits, which
+/// [`Held::may_queue`] and [`Held::may_keep`] keep: a packet that had to pass, or more than was
+/// reserved for it, leaves a debt that the next reservation pays.
 fn charge(sk: *mut bindings::sock, delta: i32, reserve: impl Fn(*mut bindings::sock, i32)) {
     if delta > 0 {
         reserve(sk, delta);

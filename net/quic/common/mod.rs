@@ -14,6 +14,7 @@ pub mod error;
 pub mod id;
 pub mod inline;
 pub mod map;
+pub mod memory;
 pub mod ranges;
 pub mod rng;
 pub mod time;

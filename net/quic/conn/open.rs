@@ -97,7 +97,7 @@ impl Connection {
             Level::Handshake => !self.spaces.handshake.is_discarded,
             Level::App => self.state == State::Establishing,
         };
-        if may_come && !arrival.is_replayed {
+        if may_come && !arrival.is_replayed && !self.streams.is_exhausted() {
             let (path, ecn, at) = (arrival.path, arrival.ecn, arrival.received);
             if self.early.push(level, path, ecn, at, packet) {
                 return Outcome::Kept;

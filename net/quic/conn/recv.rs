@@ -257,9 +257,11 @@ impl Connection {
             return Ok(());
         }
         self.idle.on_received(cx.now);
-        // A packet with a frame that found no memory is as good as lost.
+        // A packet with a frame that found no memory is as good as lost, but for its peer knowing
+        // that somebody is there.
         let is_refused = core::mem::take(&mut self.refused) | self.streams.take_refused();
         if is_refused {
+            self.spaces.acks_mut(space).on_refused();
             return Ok(());
         }
         // RFC 9000 13.1 #1

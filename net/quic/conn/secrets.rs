@@ -329,7 +329,12 @@ impl Connection {
             return Err(TransportError::protocol_violation("TLS compatibility mode"));
         }
         let is_over = self.is_level_over(packet.level);
+        let is_readable = self.next_crypto().is_some();
         let stream = self.spaces.crypto_mut(packet.level.space());
+        if self.streams.is_exhausted() && stream.may_wait(frame, is_readable) {
+            self.refused = true;
+            return Ok(());
+        }
         if !stream.on_frame(frame, datagram, packet.payload.start)? {
             self.refused = true;
             return Ok(());

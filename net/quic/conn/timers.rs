@@ -54,6 +54,7 @@ impl Connection {
             self.idle.deadline(self.three_pto()),
             self.keep_alive_deadline(),
             self.blocked_deadline(),
+            self.refusing_deadline(),
             self.spaces.one_rtt.deadline(),
             self.early_until,
             self.mtu_deadline(),
@@ -88,7 +89,7 @@ impl Connection {
             // Whoever called sends now.
             self.starved_until = None;
         }
-        if is_due(self.keep_alive_deadline(), cx.now) {
+        if is_due(self.keep_alive_deadline(), cx.now) || is_due(self.refusing_deadline(), cx.now) {
             self.spaces.data.probes = self.spaces.data.probes.max(1);
         }
         if is_due(self.blocked_deadline(), cx.now) {
@@ -212,6 +213,18 @@ impl Connection {
         let is_quiet = self.state == State::Established
             && self.streams.may_be_blocked()
             && !self.streams.has_pending()
+            && !self.recovery.has_eliciting(Space::Data);
+        is_quiet
+            .then(|| self.idle.blocked_deadline(self.three_pto()))
+            .flatten()
+    }
+
+    /// When a side that has refused data for want of memory shows that it is still there: the peer
+    /// sends that data ever more rarely.
+    fn refusing_deadline(&self) -> Option<Instant> {
+        let is_quiet = self.state == State::Established
+            && self.streams.is_refusing()
+            && self.spaces.data.probes == 0
             && !self.recovery.has_eliciting(Space::Data);
         is_quiet
             .then(|| self.idle.blocked_deadline(self.three_pto()))

@@ -18,6 +18,7 @@ use crate::{
             Side,
             Space, //
         },
+        memory::Memory,
         time::Duration, //
     },
 };
@@ -118,6 +119,11 @@ impl Connection {
     pub fn set_max_pacing_rate(&mut self, rate: Option<u64>) {
         self.config.max_pacing_rate = rate;
         self.recovery.set_max_pacing_rate(rate);
+    }
+
+    /// Tells how much memory there is for more received data, until told otherwise.
+    pub fn set_memory(&mut self, memory: Memory) {
+        self.streams.set_memory(memory);
     }
 
     /// Memory held for data to send: streams, datagrams and handshake bytes, in bytes to charge.

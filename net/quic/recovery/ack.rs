@@ -172,6 +172,16 @@ impl AckTracker {
         Received::New
     }
 
+    /// An ack-eliciting packet arrived that cannot be acknowledged, as what it carries found no
+    /// memory. An ACK frame without it is due: it shows the peer, whose packets would go unanswered
+    /// for as long as the want lasts, that the connection is alive (RFC 9000 10.1).
+    pub fn on_refused(&mut self) {
+        if !self.ranges.is_empty() {
+            self.waiting = self.waiting.saturating_add(1);
+            self.is_due = true;
+        }
+    }
+
     /// An ACK_FREQUENCY frame arrived; `min_ack_delay` is the transport parameter that we sent.
     /// Returns whether the frame was newer than those before.
     ///

@@ -161,6 +161,14 @@ impl CryptoStream {
         }
     }
 
+    /// Whether a frame may come later when there is no memory for it: it has new bytes, and they
+    /// could not be read at once or others can be.
+    pub fn may_wait(&self, frame: &CryptoFrame<'_>, is_readable: bool) -> bool {
+        let here = self.recv.contiguous();
+        let end = frame.offset.saturating_add(frame.data.len() as u64);
+        end > here && (frame.offset > here || is_readable)
+    }
+
     /// Bytes in order that were not read.
     pub fn readable(&self) -> u64 {
         let end = self.recv.contiguous();

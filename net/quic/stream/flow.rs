@@ -108,6 +108,13 @@ impl RecvCredit {
         self.epoch = Some((now, self.consumed));
     }
 
+    /// As [`Self::on_read`], while memory is scarce: the window stays as it is, and what is read
+    /// meanwhile says nothing about the time afterwards.
+    pub fn on_read_scarce(&mut self, count: u64) {
+        self.on_discarded(count);
+        self.epoch = None;
+    }
+
     /// Accounts `count` bytes that nobody will read.
     pub fn on_discarded(&mut self, count: u64) {
         self.consumed = self.consumed.saturating_add(count).min(self.received);

@@ -55,7 +55,8 @@ impl Streams {
             at: base.saturating_add(frame.at),
             len: frame.data.len(),
         };
-        if self.store(id, frame.offset, &source).is_none() {
+        self.is_refusing = self.store(id, frame.offset, &source).is_none();
+        if self.is_refusing {
             self.refused = true;
             cx.stats.frm_rcv_buf_drop = cx.stats.frm_rcv_buf_drop.wrapping_add(1);
             return Ok(());
@@ -137,9 +138,16 @@ impl Streams {
     /// Stores bytes and queues what has come into order; `None` if there is no memory or room.
     fn store(&mut self, id: StreamId, offset: u64, source: &Source<'_>) -> Option<()> {
         let used = self.recv_truesize();
+        let is_wanting = self.is_exhausted();
         let recv = recv_mut(&mut self.table, id)?;
         if recv.is_discarding() {
             return Some(());
+        }
+        // Once something can be read, the rest waits until it was.
+        let here = recv.data().contiguous();
+        let end = offset.saturating_add(source.len as u64);
+        if is_wanting && end > here && (offset > here || !self.inqueue.is_empty()) {
+            return None;
         }
         let before = recv.data().truesize();
         let room = self.recv_limit.saturating_sub(used).saturating_add(before);

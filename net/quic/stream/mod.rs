@@ -69,6 +69,7 @@ use crate::{
             Side,
             StreamId, //
         },
+        memory::Memory,
         time::Duration, //
     },
     inqueue::InQueue,
@@ -141,6 +142,10 @@ pub struct Streams {
     may_be_blocked: bool,
     /// Whether a frame was refused since the last [`Self::take_refused`].
     refused: bool,
+    /// Memory that there is for more.
+    memory: Memory,
+    /// Whether the last frame with data was refused: the peer will send it again.
+    is_refusing: bool,
 }
 
 impl Streams {
@@ -178,6 +183,8 @@ impl Streams {
             has_risen: false,
             may_be_blocked: false,
             refused: false,
+            memory: Memory::Plenty,
+            is_refusing: false,
         };
         streams.set_local_params(local);
         streams
@@ -213,6 +220,21 @@ impl Streams {
     /// Bounds the memory for received data that is ahead of a gap, in bytes of truesize.
     pub fn set_recv_limit(&mut self, bytes: usize) {
         self.recv_limit = bytes;
+    }
+
+    /// Tells how much memory there is for more data, until told otherwise.
+    pub fn set_memory(&mut self, memory: Memory) {
+        self.memory = memory;
+    }
+
+    /// Whether there is no memory for data that is not needed at once.
+    pub fn is_exhausted(&self) -> bool {
+        self.memory == Memory::Exhausted
+    }
+
+    /// Whether the peer has data for us that found no memory.
+    pub fn is_refusing(&self) -> bool {
+        self.is_refusing
     }
 
     /// Tells the smoothed round-trip time, by which the receive windows grow.

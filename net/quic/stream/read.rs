@@ -16,6 +16,7 @@ use crate::{
     common::{
         error::Error,
         id::StreamId,
+        memory::Memory,
         time::Instant, //
     },
     conn::event::Events,
@@ -94,6 +95,9 @@ impl Streams {
         len: usize,
         events: &mut Events,
     ) -> bool {
+        if self.is_exhausted() && !self.inqueue.is_empty() {
+            return false;
+        }
         let kept = datagram
             .retain(at, len)
             .and_then(|slice| self.inqueue.push_datagram(slice));
@@ -110,7 +114,7 @@ impl Streams {
         max: u64,
         sink: &mut Sink<'_>,
     ) -> Result<ReadOutcome, Error> {
-        let rtt = self.rtt;
+        let (rtt, is_scarce) = (self.rtt, self.memory != Memory::Plenty);
         let Some(recv) = recv_mut(&mut self.table, id) else {
             // Items go with their stream; should one ever stay, it must not block the others.
             self.inqueue.consume(&mut Chain::default(), u64::MAX);
@@ -138,12 +142,17 @@ impl Streams {
             }
         }
         let bytes = outcome.bytes;
-        recv.credit_mut().on_read(bytes, now, rtt);
+        if is_scarce {
+            recv.credit_mut().on_read_scarce(bytes);
+            self.recv_credit.on_read_scarce(bytes);
+        } else {
+            recv.credit_mut().on_read(bytes, now, rtt);
+            self.recv_credit.on_read(bytes, now, rtt);
+        }
         let grants = recv.may_grant() && recv.credit().wants_update();
         recv.finish_reading();
         let after = recv.data().truesize();
         self.account_recv(before, after);
-        self.recv_credit.on_read(bytes, now, rtt);
         self.note_connection_credit();
         if grants {
             if let Some(stream) = self.table.get_mut(id) {

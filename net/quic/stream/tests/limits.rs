@@ -333,3 +333,73 @@ fn memory_ahead_of_gaps_is_bounded_for_the_connection() {
     assert!((30..50).contains(&kept), "{kept}");
     assert!(server.streams.recv_truesize() < 60_000);
 }
+
+#[test]
+fn without_memory_a_frame_is_kept_only_if_nothing_waits_and_it_can_be_read() {
+    let (_, mut server) = End::pair(&params(100_000, 10));
+    let take = |end: &mut End, index, offset, fin| {
+        let frame = stream_frame(client_bidi(index), offset, &[1; 1000], fin);
+        end.receive(&Packet::of(&[frame])).unwrap()
+    };
+    assert!(take(&mut server, 0, 0, false));
+    server.streams.set_memory(Memory::Exhausted);
+    // Something waits: neither what follows it nor other streams' data.
+    assert!(!take(&mut server, 0, 1000, false));
+    assert!(!take(&mut server, 1, 0, false));
+    assert!(server.streams.is_refusing());
+    // What is known costs nothing, and is acknowledged.
+    assert!(take(&mut server, 0, 0, false));
+    assert_eq!(server.read_stream().1.len(), 1000);
+    // Nothing waits, but what is ahead of a gap could not be read.
+    assert!(!take(&mut server, 0, 2000, false));
+    assert!(take(&mut server, 0, 1000, false));
+    assert!(!take(&mut server, 1, 0, false));
+    assert_eq!(server.read_stream().1.len(), 1000);
+    assert!(take(&mut server, 0, 2000, true));
+    assert!(server.read_stream().2);
+    server.streams.set_memory(Memory::Scarce);
+    assert!(take(&mut server, 1, 5000, false) && take(&mut server, 1, 0, false));
+    assert!(!server.streams.is_refusing());
+}
+
+#[test]
+fn without_memory_a_datagram_is_kept_only_if_nothing_waits() {
+    let (_, mut server) = End::pair(&params(100_000, 10));
+    let datagram = Datagram::try_from_slice(&[1; 100]).unwrap();
+    server.streams.set_memory(Memory::Exhausted);
+    let keep = |end: &mut End| {
+        let End {
+            streams, events, ..
+        } = end;
+        streams.on_datagram(&datagram, 0, 100, events)
+    };
+    assert!(keep(&mut server));
+    assert!(!keep(&mut server));
+    server.streams.set_memory(Memory::Plenty);
+    assert!(keep(&mut server));
+}
+
+#[test]
+fn windows_do_not_grow_while_memory_is_scarce() {
+    let read_fast = |memory| {
+        let (_, mut server) = End::pair(&params(10_000, 10));
+        server.streams.set_memory(memory);
+        server.streams.set_rtt(Duration::from_millis(100));
+        for round in 0..20u64 {
+            for part in 0..10 {
+                let at = round * 10_000 + part * 1000;
+                receive(
+                    &mut server,
+                    stream_frame(client_bidi(0), at, &[1; 1000], false),
+                );
+            }
+            assert_eq!(server.read_stream().1.len(), 10_000);
+            server.transmit_all();
+            server.now = server.now.saturating_add(Duration::from_millis(51));
+        }
+        // What is announced beyond what was read.
+        server.streams.recv_credit.next_limit() - 200_000
+    };
+    assert_eq!(read_fast(Memory::Scarce), 40_000);
+    assert!(read_fast(Memory::Plenty) > 40_000);
+}

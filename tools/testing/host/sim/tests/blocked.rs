@@ -3,6 +3,7 @@
 //! A sender that flow control has stopped, and its peer that does not read.
 
 use quic_core::common::{
+    memory::Memory,
     Dir,
     Duration, //
 };
@@ -123,4 +124,52 @@ fn streams_that_rejected_early_data_left_above_the_limit_wait_without_a_storm() 
     assert!(pair.connect(10));
     pair.wait(Duration::from_secs(1));
     check_patience(&mut pair, 2);
+}
+
+/// A client whose server has no memory for what it sends, however much the windows allow.
+fn starved() -> Pair {
+    let mut client = Setup::default();
+    client.plan.streams = vec![(Dir::Uni, 200_000)];
+    client.params.max_idle_timeout = Duration::from_secs(2);
+    let mut server = Setup::default();
+    server.plan.stalled = true;
+    server.params = params();
+    server.params.max_idle_timeout = Duration::from_secs(2);
+    let mut pair = Pair::new(1, Link::lossy(10, 0), &client, server);
+    assert!(pair.connect(10));
+    pair.server.borrow_mut().peers[0]
+        .connection
+        .set_memory(Memory::Exhausted);
+    pair
+}
+
+#[test]
+fn a_receiver_without_memory_keeps_the_connection_open_and_holds_what_it_held() {
+    let mut pair = starved();
+    pair.wait(Duration::from_secs(1));
+    let held = pair.server.borrow().peers[0].connection.recv_truesize();
+    let before = pair.world.net.counts(Way::Down).sent;
+    pair.wait(Duration::from_secs(60));
+    let sent = pair.world.net.counts(Way::Down).sent - before;
+    // Signs of life, and an answer to each of the client's ever rarer probes.
+    assert!((20..=300).contains(&sent), "{sent} packets");
+    assert_eq!(pair.client.borrow().peer.state(), State::Established);
+    let state = pair.server.borrow().peers[0].state();
+    assert_eq!(state, State::Established);
+    let now = pair.server.borrow().peers[0].connection.recv_truesize();
+    assert!(now <= held, "{now} bytes, before {held}");
+    // With memory for more, and a reader, everything arrives.
+    {
+        let peer = &mut pair.server.borrow_mut().peers[0];
+        peer.connection.set_memory(Memory::Plenty);
+        peer.app.plan.stalled = false;
+    }
+    assert!(pair.transfer(60, 1, 0), "{}", pair.describe());
+}
+
+#[test]
+fn a_reader_gets_on_without_memory_a_packet_at_a_time() {
+    let mut pair = starved();
+    pair.server.borrow_mut().peers[0].app.plan.stalled = false;
+    assert!(pair.transfer(60, 1, 0), "{}", pair.describe());
 }
