@@ -116,10 +116,7 @@ unsafe impl<T: Later> Sync for Delayed<T> {}
 
 impl<T: Later> Delayed<T> {
     /// Nothing is put off yet. Work runs in `queue`.
-    pub fn new(
-        queue: Arc<Queue>,
-        inner: impl PinInit<T, Error>,
-    ) -> impl PinInit<Self, Error> {
+    pub fn new(queue: Arc<Queue>, inner: impl PinInit<T, Error>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             work <- Opaque::ffi_init(|work| {
                 // SAFETY: in its final place, as the structure is pinned.

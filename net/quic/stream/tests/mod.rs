@@ -15,6 +15,7 @@ mod limits;
 mod memory;
 mod order;
 mod reset_at;
+mod reset_crossing;
 mod resets;
 mod transfer;
 mod violations;

@@ -160,7 +160,8 @@ static const struct two twos[] = {
 	{ V4("127.0.0.1", .servers = "a.test"), V4("127.0.0.1", .servers = "b.test"), true, true },
 	{ V4("127.0.0.1", .servers = "a.test"), V4("127.0.0.1"), true, false },
 	{ V4("127.0.0.1", .servers = "a.test"), V4("127.0.0.1", .servers = "*.test"), true, false },
-	{ V4("127.0.0.1", .servers = "a.test"), V4("127.0.0.1", .servers = "*.a.test"), true, true },
+	{ V4("127.0.0.1", .servers = "a.test"), V4("127.0.0.1", .servers = "*.a.test"),
+	  true, true },
 	{ V4("127.0.0.1", .servers = "a.test"), V4("0.0.0.0", .servers = "a.test"), true, false },
 	{ V4("127.0.0.1", .alpn = "h3", .servers = "a.test"),
 	  V4("127.0.0.1", .alpn = "smb", .servers = "a.test"), true, true },
@@ -299,6 +300,7 @@ QUIC_TEST_F(share, clients_reach_the_more_specific_address_in_either_order)
 QUIC_TEST_F(share, each_keeps_its_address_when_the_other_goes)
 {
 	static const struct place at = V4("127.0.0.1"), any = V4("0.0.0.0");
+	int left;
 	int i;
 
 	for (i = 0; i < 4; i++) {
@@ -307,14 +309,12 @@ QUIC_TEST_F(share, each_keeps_its_address_when_the_other_goes)
 		self->second = listen_at(i % 2 ? &at : &any);
 		ASSERT_LE(0, self->second);
 		qk_close(i / 2 ? &self->first : &self->second);
-		/* The one that is left gets what fits it, and has the port for others of the user. */
-		if ((i % 2) ^ (i / 2)) {
-			EXPECT_EQ('a', reached(self, "127.0.0.2", i / 2 ? self->second : self->first,
-					       -1));
-		} else {
-			EXPECT_EQ('a', reached(self, "127.0.0.1", i / 2 ? self->second : self->first,
-					       -1));
-		}
+		/* It gets what fits it, and has the port for others of the user. */
+		left = i / 2 ? self->second : self->first;
+		if ((i % 2) ^ (i / 2))
+			EXPECT_EQ('a', reached(self, "127.0.0.2", left, -1));
+		else
+			EXPECT_EQ('a', reached(self, "127.0.0.1", left, -1));
 		close_all(self);
 	}
 }

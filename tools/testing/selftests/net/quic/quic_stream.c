@@ -301,7 +301,8 @@ QUIC_TEST_F(many, at_the_limit_each_end_brings_the_next_stream_with_it)
 
 	ASSERT_EQ(1, qk_send(self->p.client, QK_CLIENT_BIDI(98), NEW, "x", 1, 0));
 	for (i = 99; i < 150; i++) {
-		ASSERT_EQ(1, qk_send(self->p.client, QK_CLIENT_BIDI(i), NEW | DONTWAIT, "x", 1, 0)) {
+		ASSERT_EQ(1, qk_send(self->p.client, QK_CLIENT_BIDI(i), NEW | DONTWAIT, "x", 1,
+				     0)) {
 			TH_LOG("stream number %d", i);
 		}
 		ASSERT_EQ(0, qk_send(self->p.client, QK_CLIENT_BIDI(i), FIN, "", 0, 0));
