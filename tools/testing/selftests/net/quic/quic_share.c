@@ -300,6 +300,7 @@ QUIC_TEST_F(share, clients_reach_the_more_specific_address_in_either_order)
 QUIC_TEST_F(share, each_keeps_its_address_when_the_other_goes)
 {
 	static const struct place at = V4("127.0.0.1"), any = V4("0.0.0.0");
+	const char *to;
 	int left;
 	int i;
 
@@ -311,10 +312,8 @@ QUIC_TEST_F(share, each_keeps_its_address_when_the_other_goes)
 		qk_close(i / 2 ? &self->first : &self->second);
 		/* It gets what fits it, and has the port for others of the user. */
 		left = i / 2 ? self->second : self->first;
-		if ((i % 2) ^ (i / 2))
-			EXPECT_EQ('a', reached(self, "127.0.0.2", left, -1));
-		else
-			EXPECT_EQ('a', reached(self, "127.0.0.1", left, -1));
+		to = (i % 2) ^ (i / 2) ? "127.0.0.2" : "127.0.0.1";
+		EXPECT_EQ('a', reached(self, to, left, -1));
 		close_all(self);
 	}
 }
