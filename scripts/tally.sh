@@ -45,7 +45,8 @@ check() {
 	verdict "$status" "$passed" "$failed" "$skipped" "$((SECONDS - began))"
 	if [ "$failed" != 0 ]; then
 		FAILURES+=("$what: $log")
-		grep -E '^(not ok|test .*FAILED|error|FAIL|  *thread .*panicked)' "$log" | head -n 20 | sed 's/^/    /'
+		# Finding none of them is no reason to stop here.
+		{ grep -E '^(not ok|test .*FAILED|error|FAIL|  *thread .*panicked)' "$log" || true; } | head -n 20 | sed 's/^/    /'
 		tail -n 12 "$log" | sed 's/^/    /'
 	fi
 	while read -r line; do SKIPS+=("$what: $line"); done < <(sed -n 's/^ok [0-9]* *-* *\(.*\)# SKIP *\(.*\)/\1(\2)/p' "$log")
