@@ -17,14 +17,6 @@ wanted() {
 	return 1
 }
 run() { if wanted "$1"; then check "$@"; fi; }
-# not_yet NAME WHAT WHY CMD…: a check with open cases. It runs when it is named; otherwise it is a skip that says why.
-not_yet() {
-	local name=$1 what=$2 why=$3
-	shift 3
-	if [ ${#ONLY[@]} != 0 ]; then run "$name" "$what" "$@"
-	else check "$name" "$what" postponed "$why; run it with: scripts/check.sh $name"; fi
-}
-postponed() { echo "$1"; return 77; }
 cargo_in() { local dir=$1 verb=$2; shift 2; in_root -w "$TOP/$dir" cargo "$verb" --locked "$@"; }
 
 run style 'style: rustfmt, shellcheck, checkpatch, the house rules' "$TOP/scripts/style.sh"
@@ -47,6 +39,6 @@ run install 'guest: make install, a program built against it, make uninstall' "$
 run transfer 'guest: TLS transfers through the module, with the tools' "$TOP/scripts/guest-tests.sh" transfer
 run scenarios 'guest: loss, rebinding, migration, 0-RTT and others, with the tools' "$TOP/scripts/scenarios.sh"
 run interop 'guest: strangers at the other end' "$TOP/scripts/guest-tests.sh" interop
-not_yet samba 'guest: Samba, unmodified, over the module' 'not yet run three times to its end in its present form' "$TOP/scripts/guest-tests.sh" samba
+run samba 'guest: Samba, unmodified, over the module' "$TOP/scripts/guest-tests.sh" samba
 run debug 'debug guest: a part of the kselftests under all checkers' "$TOP/scripts/debug/short.sh"
 tally
