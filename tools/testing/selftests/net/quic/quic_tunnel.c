@@ -77,8 +77,12 @@ QUIC_TEST_F(tunnel, closing_many_sockets_does_not_wait_for_a_grace_period_each)
 	c.stop = true;
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	TH_LOG("%d grace periods meanwhile", c.periods);
-	/* Each close that waits takes one at least. */
-	EXPECT_LT(c.periods, SOCKETS / 4);
+	/*
+	 * If each close waited, most of them would see one pass: 283 were
+	 * counted then. A kernel with all its checkers on is slow enough for
+	 * some hundred to pass by themselves.
+	 */
+	EXPECT_LT(c.periods, SOCKETS / 2);
 }
 
 struct binder {
