@@ -66,20 +66,16 @@ static const struct row rows[] = {
 static socklen_t make(const struct row *r, struct sockaddr_storage *ss, __u16 port)
 {
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
-	struct sockaddr_in *in = (struct sockaddr_in *)ss;
 	socklen_t len = V6LEN;
 
-	memset(ss, 0, sizeof(*ss));
-	ss->ss_family = r->family;
-	if (r->family == AF_INET) {
-		in->sin_port = htons(port);
-		inet_pton(AF_INET, r->addr, &in->sin_addr);
-		len = V4LEN;
-	} else if (r->family == AF_INET6) {
-		in6->sin6_port = htons(port);
-		inet_pton(AF_INET6, r->addr, &in6->sin6_addr);
-		in6->sin6_scope_id = r->scope == (__u32)-1 ? if_nametoindex("lo") : r->scope;
+	if (r->family == AF_INET || r->family == AF_INET6) {
+		len = qk_address(ss, r->family, r->addr, port);
+	} else {
+		memset(ss, 0, sizeof(*ss));
+		ss->ss_family = r->family;
 	}
+	if (r->family == AF_INET6)
+		in6->sin6_scope_id = r->scope == (__u32)-1 ? if_nametoindex("lo") : r->scope;
 	return r->len ? (socklen_t)r->len : len;
 }
 

@@ -107,25 +107,6 @@ static bool settles(int fd, __s64 at_least)
 	return charged(fd) >= at_least;
 }
 
-/* A client that says hello, in as many packets as @padding takes. */
-static int start_client(const struct qk_opts *opts, __u16 port, size_t padding)
-{
-	int fd = qk_connect(opts, port);
-	__u8 hello[8192];
-	ssize_t ret;
-	size_t n;
-
-	if (fd < 0)
-		return fd;
-	n = qk_client_hello_for(fd, NULL, NULL, padding, hello, sizeof(hello));
-	ret = n ? qk_hs_send(fd, QUIC_CRYPTO_INITIAL, hello, n, 0) : -EMSGSIZE;
-	if (ret != (ssize_t)n) {
-		close(fd);
-		return ret < 0 ? ret : -EMSGSIZE;
-	}
-	return fd;
-}
-
 /* The number of the client with this peer's port, or -1. */
 static int whose(QUIC_SELF(backlog), int server)
 {
@@ -159,8 +140,9 @@ QUIC_TEST_F(backlog, further_packets_find_their_request_among_many)
 		int more = burst * 7 % 40 + 1, less = burst * 5 % 20 + 1;
 
 		while (started < CLIENTS && more--) {
-			self->clients[started] = start_client(&self->opts,
-							      qk_port(self->p.listener), 2500);
+			__u16 port = qk_port(self->p.listener);
+
+			self->clients[started] = qk_hs_client(&self->opts, port, 2500, NULL);
 			ASSERT_LE(0, self->clients[started]);
 			started++;
 		}
@@ -220,7 +202,7 @@ QUIC_TEST_F(backlog, batches_are_bounded_in_memory_and_a_client_gets_through)
 	EXPECT_GE(limit / 2, charged(self->p.listener));
 	EXPECT_LE(limit / 4, charged(self->p.listener));
 	/* The other half is for whoever answers a Retry. */
-	self->clients[0] = start_client(&self->opts, qk_port(self->p.listener), 2500);
+	self->clients[0] = qk_hs_client(&self->opts, qk_port(self->p.listener), 2500, NULL);
 	ASSERT_LE(0, self->clients[0]);
 	for (i = 0; i < 64 && self->p.server < 0; i++) {
 		fd = qk_accept(self->p.listener);

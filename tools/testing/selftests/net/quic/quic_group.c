@@ -104,21 +104,7 @@ static int start_member(QUIC_SELF(group), int i, const struct quic_config *confi
 
 static int start_client(QUIC_SELF(group), size_t padding)
 {
-	int fd = qk_connect(&self->opts, PORT);
-	__u8 hello[8192];
-	ssize_t ret;
-	size_t n;
-
-	if (fd < 0)
-		return fd;
-	n = qk_client_hello_for(fd, NULL, NULL, padding, hello, sizeof(hello));
-	self->hello_len = n;
-	ret = qk_hs_send(fd, QUIC_CRYPTO_INITIAL, hello, n, 0);
-	if (!n || ret != (ssize_t)n) {
-		close(fd);
-		return ret < 0 ? ret : -EMSGSIZE;
-	}
-	return fd;
+	return qk_hs_client(&self->opts, PORT, padding, &self->hello_len);
 }
 
 /* The member that accepted the next client, or -1. */

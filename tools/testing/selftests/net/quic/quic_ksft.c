@@ -187,22 +187,29 @@ int qk_socket(enum qk_family family, int type)
 	return fd < 0 ? -errno : fd;
 }
 
-socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, __u16 port)
+/* An address of AF_INET or AF_INET6 from its text. */
+socklen_t qk_address(struct sockaddr_storage *ss, int family, const char *text, __u16 port)
 {
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
 	struct sockaddr_in *in = (struct sockaddr_in *)ss;
 
 	memset(ss, 0, sizeof(*ss));
-	if (family == QK_V4) {
-		in->sin_family = AF_INET;
+	ss->ss_family = family;
+	if (family == AF_INET) {
 		in->sin_port = htons(port);
-		in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		inet_pton(AF_INET, text, &in->sin_addr);
 		return sizeof(*in);
 	}
-	in6->sin6_family = AF_INET6;
 	in6->sin6_port = htons(port);
-	inet_pton(AF_INET6, family == QK_V6 ? "::1" : "::ffff:127.0.0.1", &in6->sin6_addr);
+	inet_pton(AF_INET6, text, &in6->sin6_addr);
 	return sizeof(*in6);
+}
+
+socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, __u16 port)
+{
+	if (family == QK_V4)
+		return qk_address(ss, AF_INET, "127.0.0.1", port);
+	return qk_address(ss, AF_INET6, family == QK_V6 ? "::1" : "::ffff:127.0.0.1", port);
 }
 
 /* Local port in host order, 0 if there is none. */

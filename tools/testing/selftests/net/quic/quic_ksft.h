@@ -92,6 +92,7 @@ long qk_protocol(const char *name, int column);
 bool qk_sockets_go(enum qk_family family, long sockets);
 bool qk_listed(const char *file, const char *text);
 int qk_socket(enum qk_family family, int type);
+socklen_t qk_address(struct sockaddr_storage *ss, int family, const char *text, __u16 port);
 socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, __u16 port);
 __u16 qk_port(int fd);
 int qk_bind_loopback(int fd, enum qk_family family);
@@ -129,6 +130,7 @@ size_t qk_client_hello(int fd, const char *alpn, __u8 *buf, size_t size);
 int qk_hs_hello(struct qk_pair *p, const struct qk_opts *opts);
 size_t qk_client_hello_for(int fd, const char *alpn, const char *server, size_t padding,
 			   __u8 *buf, size_t size);
+int qk_hs_client(const struct qk_opts *opts, __u16 port, size_t padding, size_t *len);
 int qk_hs_start(struct qk_pair *p, const struct qk_opts *opts);
 int qk_hs_finish(struct qk_pair *p, __u32 cipher);
 int qk_pair_open(struct qk_pair *p, const struct qk_opts *opts);

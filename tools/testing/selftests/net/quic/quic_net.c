@@ -97,25 +97,24 @@ int qn_count(enum qn_side side, struct qn_count *count)
 socklen_t qn_addr(struct sockaddr_storage *ss, enum qn_side side, enum qk_family family,
 		  int host, __u16 port)
 {
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
-	struct sockaddr_in *in = (struct sockaddr_in *)ss;
-	int net = side == QN_CLIENT ? 1 : 2;
+	static const char * const format[] = {
+		[QK_V4] = "10.11.%d.%d",
+		[QK_V6] = "fd00:11:%d::%d",
+		[QK_MAPPED] = "::ffff:10.11.%d.%d",
+	};
 	char text[64];
 
-	memset(ss, 0, sizeof(*ss));
-	if (family == QK_V4) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		snprintf(text, sizeof(text), "10.11.%d.%d", net, host);
-		inet_pton(AF_INET, text, &in->sin_addr);
-		return sizeof(*in);
-	}
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(port);
-	snprintf(text, sizeof(text), family == QK_V6 ? "fd00:11:%d::%d" : "::ffff:10.11.%d.%d",
-		 net, host);
-	inet_pton(AF_INET6, text, &in6->sin6_addr);
-	return sizeof(*in6);
+	snprintf(text, sizeof(text), format[family], side == QN_CLIENT ? 1 : 2, host);
+	return qk_address(ss, family == QK_V4 ? AF_INET : AF_INET6, text, port);
+}
+
+/* Waits for the event of a migration; whether it was this side's. */
+int qn_migrated(int fd)
+{
+	union quic_event ev;
+	int ret = qk_next_event(fd, QUIC_EVENT_CONNECTION_MIGRATION, &ev);
+
+	return ret < 0 ? ret : ev.local_migration;
 }
 
 /* The socket of the test before this one gives its address up asynchronously. */

@@ -40,6 +40,7 @@ int qn_pair_open(struct qk_pair *p, const struct qk_opts *opts);
 int qn_transfer(struct qk_pair *p, __s64 id, bool to_server, size_t size);
 int qn_echo(struct qk_pair *p, const char *text);
 int qn_migrate(int fd, enum qn_side side, enum qk_family family, int host, __u16 port);
+int qn_migrated(int fd);
 int qn_info(int fd, struct quic_info *info);
 int qn_name(int fd, bool peer, char *buf, size_t size);
 int qn_await(int fd, bool (*done)(const struct quic_info *info, __u64 arg), __u64 arg);

@@ -200,13 +200,9 @@ static const char *address(enum qk_family family, bool add)
 
 static socklen_t on_the_address(struct sockaddr_storage *ss, enum qk_family family, __u16 port)
 {
-	socklen_t len = qk_loopback(ss, family, port);
-
 	if (family == QK_V4)
-		inet_pton(AF_INET, "10.7.0.1", &((struct sockaddr_in *)ss)->sin_addr);
-	else
-		inet_pton(AF_INET6, "fd00:7::1", &((struct sockaddr_in6 *)ss)->sin6_addr);
-	return len;
+		return qk_address(ss, AF_INET, "10.7.0.1", port);
+	return qk_address(ss, AF_INET6, "fd00:7::1", port);
 }
 
 /* As qk_pair_open(), between sockets on an address that can be taken away. */

@@ -122,14 +122,6 @@ static __u32 label(int tap, __u16 port)
 	return seen;
 }
 
-static int migrated(int fd)
-{
-	union quic_event ev;
-	int ret = qk_next_event(fd, QUIC_EVENT_CONNECTION_MIGRATION, &ev);
-
-	return ret < 0 ? ret : ev.local_migration;
-}
-
 /* RFC 9000 9.7 #1 test, RFC 9000 9.7 #2 test */
 QUIC_TEST_F(header, each_path_has_a_flow_label_of_its_own)
 {
@@ -144,7 +136,7 @@ QUIC_TEST_F(header, each_path_has_a_flow_label_of_its_own)
 	first = label(self->tap, QN_CLIENT_PORT);
 	EXPECT_NE(0, first);
 	ASSERT_EQ(0, qn_migrate(self->p.client, QN_CLIENT, QK_V6, 2, 4100));
-	ASSERT_EQ(1, migrated(self->p.client));
+	ASSERT_EQ(1, qn_migrated(self->p.client));
 	ASSERT_EQ(0, qn_transfer(&self->p, QK_CLIENT_UNI(6), true, 20000));
 	second = label(self->tap, 4100);
 	EXPECT_NE(0, second);

@@ -49,14 +49,6 @@ static const char *expected(enum qk_family family, enum qn_side side, int host, 
 	return text[turn];
 }
 
-static int migrated(int fd)
-{
-	union quic_event ev;
-	int ret = qk_next_event(fd, QUIC_EVENT_CONNECTION_MIGRATION, &ev);
-
-	return ret < 0 ? ret : ev.local_migration;
-}
-
 static int validated(void)
 {
 	__s64 start = qk_now_ms();
@@ -77,7 +69,7 @@ QUIC_TEST_F(move, a_nat_that_changes_the_port_is_followed)
 	ASSERT_EQ(0, qn_pair_open(&self->p, &self->opts));
 	ASSERT_EQ(0, qn("nat port 7777"));
 	ASSERT_EQ(1, qk_send(self->p.client, 0, MSG_QUIC_STREAM_NEW, "x", 1, 0));
-	EXPECT_EQ(0, migrated(self->p.server));
+	EXPECT_EQ(0, qn_migrated(self->p.server));
 	ASSERT_EQ(0, qn_name(self->p.server, true, name, sizeof(name)));
 	EXPECT_STREQ(expected(variant->family, QN_CLIENT, 2, 7777), name);
 	EXPECT_EQ(0, qn_echo(&self->p, "still here"));
@@ -97,7 +89,7 @@ QUIC_TEST_F(move, a_nat_that_changes_the_address_is_followed)
 	ASSERT_EQ(0, qn_pair_open(&self->p, &self->opts));
 	ASSERT_EQ(0, qn("nat addr 10.11.1.77"));
 	ASSERT_EQ(1, qk_send(self->p.client, 0, MSG_QUIC_STREAM_NEW, "x", 1, 0));
-	EXPECT_EQ(0, migrated(self->p.server));
+	EXPECT_EQ(0, qn_migrated(self->p.server));
 	ASSERT_EQ(0, qn_name(self->p.server, true, name, sizeof(name)));
 	EXPECT_STREQ("10.11.1.77 4000", name);
 	EXPECT_EQ(0, qn_transfer(&self->p, QK_SERVER_UNI(7), false, 200000));
@@ -133,8 +125,8 @@ QUIC_TEST_F(move, the_client_moves_to_another_address)
 
 	ASSERT_EQ(0, qn_pair_open(&self->p, &self->opts));
 	ASSERT_EQ(0, qn_migrate(self->p.client, QN_CLIENT, variant->family, 3, 5000));
-	EXPECT_EQ(1, migrated(self->p.client));
-	EXPECT_EQ(0, migrated(self->p.server));
+	EXPECT_EQ(1, qn_migrated(self->p.client));
+	EXPECT_EQ(0, qn_migrated(self->p.server));
 	ASSERT_EQ(0, qn_name(self->p.client, false, name, sizeof(name)));
 	EXPECT_STREQ(expected(variant->family, QN_CLIENT, 3, 5000), name);
 	ASSERT_EQ(0, qn_name(self->p.server, true, name, sizeof(name)));
@@ -164,7 +156,7 @@ QUIC_TEST_F(move, the_client_moves_there_and_back_many_times)
 		ASSERT_EQ(0, ret) {
 			TH_LOG("migration %d", i);
 		}
-		ASSERT_EQ(1, migrated(self->p.client)) {
+		ASSERT_EQ(1, qn_migrated(self->p.client)) {
 			TH_LOG("migration %d", i);
 		}
 		ASSERT_EQ(0, qn_echo(&self->p, "moved")) {
@@ -192,7 +184,7 @@ QUIC_TEST_F(move, a_move_can_be_tried_again)
 	} while (ret == -EAGAIN && qk_now_ms() - start < qk_wait_ms());
 	ASSERT_EQ(0, ret);
 	do {
-		ASSERT_EQ(1, migrated(self->p.client));
+		ASSERT_EQ(1, qn_migrated(self->p.client));
 		ASSERT_EQ(0, qn_name(self->p.client, false, name, sizeof(name)));
 	} while (strcmp(name, expected(variant->family, QN_CLIENT, 3, 5001)));
 	EXPECT_EQ(0, qn_echo(&self->p, "moved"));
@@ -239,7 +231,7 @@ QUIC_TEST_F(move, bytes_are_counted_over_all_paths)
 	ASSERT_EQ(0, qn_info(self->p.client, &before));
 	EXPECT_LT(100000, before.bytes_sent);
 	ASSERT_EQ(0, qn_migrate(self->p.client, QN_CLIENT, variant->family, 3, 5000));
-	EXPECT_EQ(1, migrated(self->p.client));
+	EXPECT_EQ(1, qn_migrated(self->p.client));
 	ASSERT_EQ(0, qn_info(self->p.client, &after));
 	EXPECT_LE(before.bytes_sent, after.bytes_sent);
 	EXPECT_LE(before.bytes_received, after.bytes_received);
@@ -252,10 +244,10 @@ QUIC_TEST_F(move, the_preferred_address_of_the_server_is_taken)
 	ASSERT_EQ(0, qn_hs_start(&self->p, &self->opts));
 	ASSERT_EQ(0, qn_migrate(self->p.server, QN_SERVER, variant->family, 3, 4434));
 	ASSERT_EQ(0, qk_hs_finish(&self->p, 0));
-	EXPECT_EQ(1, migrated(self->p.server));
+	EXPECT_EQ(1, qn_migrated(self->p.server));
 	ASSERT_EQ(0, qn_name(self->p.server, false, name, sizeof(name)));
 	EXPECT_STREQ(expected(variant->family, QN_SERVER, 3, 4434), name);
-	EXPECT_EQ(0, migrated(self->p.client));
+	EXPECT_EQ(0, qn_migrated(self->p.client));
 	ASSERT_EQ(0, qn_name(self->p.client, true, name, sizeof(name)));
 	EXPECT_STREQ(expected(variant->family, QN_SERVER, 3, 4434), name);
 	EXPECT_EQ(0, qn_transfer(&self->p, QK_CLIENT_UNI(9), true, 200000));

@@ -53,28 +53,11 @@ FIXTURE_TEARDOWN(share)
 	close_all(self);
 }
 
-static socklen_t address(struct sockaddr_storage *ss, int family, const char *addr)
-{
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
-	struct sockaddr_in *in = (struct sockaddr_in *)ss;
-
-	memset(ss, 0, sizeof(*ss));
-	ss->ss_family = family;
-	if (family == AF_INET) {
-		in->sin_port = htons(PORT);
-		inet_pton(AF_INET, addr, &in->sin_addr);
-		return sizeof(*in);
-	}
-	in6->sin6_port = htons(PORT);
-	inet_pton(AF_INET6, addr, &in6->sin6_addr);
-	return sizeof(*in6);
-}
-
 static int open_at(const struct place *at, int protocol)
 {
 	int fd = socket(at->family, SOCK_DGRAM, protocol), ret = 0;
 	struct sockaddr_storage ss;
-	socklen_t len = address(&ss, at->family, at->addr);
+	socklen_t len = qk_address(&ss, at->family, at->addr, PORT);
 
 	if (fd < 0)
 		return -errno;
@@ -248,7 +231,7 @@ static int reached(QUIC_SELF(share), const char *addr, int a, int b)
 	int family = strchr(addr, ':') ? AF_INET6 : AF_INET, fd = -1, ret;
 	struct pollfd p[] = { { a, POLLIN, 0 }, { b, POLLIN, 0 } };
 	struct sockaddr_storage ss;
-	socklen_t len = address(&ss, family, addr);
+	socklen_t len = qk_address(&ss, family, addr, PORT);
 	__u8 hello[1024];
 	size_t n;
 

@@ -163,6 +163,21 @@ QUIC_TEST_F(stream, send_above_the_limit_waits_as_long_as_told)
 	EXPECT_EQ(-EINVAL, qk_send(self->p.client, 8, 0, "x", 1, 0));
 }
 
+/* The client reads the end that the server has written. */
+static int read_end(struct qk_pair *p)
+{
+	struct qk_item it;
+	char buf[16];
+	ssize_t ret;
+
+	do
+		ret = qk_next(p->client, &it, buf, sizeof(buf));
+	while (ret >= 0 && it.kind != QK_STREAM);
+	if (ret < 0)
+		return ret;
+	return it.stream_flags & FIN ? 0 : -EBADMSG;
+}
+
 /* Use one stream up: both ways, both ends, read and acknowledged. */
 static int use_up(struct qk_pair *p, __s64 id)
 {
@@ -174,12 +189,7 @@ static int use_up(struct qk_pair *p, __s64 id)
 		ret = qk_next(p->server, &it, buf, sizeof(buf));
 	if (ret == 4)
 		ret = qk_send(p->server, id, FIN, "done", 4, 0);
-	while (ret >= 0) {
-		ret = qk_next(p->client, &it, buf, sizeof(buf));
-		if (ret >= 0 && it.kind == QK_STREAM)
-			return it.stream_flags & FIN ? 0 : -EBADMSG;
-	}
-	return ret;
+	return ret < 0 ? ret : read_end(p);
 }
 
 /* The server reads a stream to its end and ends it, which the client reads. */
@@ -194,12 +204,7 @@ static int echo_end(struct qk_pair *p, __s64 id)
 	while (ret >= 0 && (it.stream_id != id || !(it.stream_flags & FIN)));
 	if (ret >= 0)
 		ret = qk_send(p->server, id, FIN, "done", 4, 0);
-	while (ret >= 0) {
-		ret = qk_next(p->client, &it, buf, sizeof(buf));
-		if (ret >= 0 && it.kind == QK_STREAM)
-			return it.stream_flags & FIN ? 0 : -EBADMSG;
-	}
-	return ret;
+	return ret < 0 ? ret : read_end(p);
 }
 
 QUIC_TEST_F(stream, the_limit_moves_as_streams_end)

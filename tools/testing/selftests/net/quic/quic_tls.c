@@ -234,6 +234,30 @@ int qk_hs_hello(struct qk_pair *p, const struct qk_opts *opts)
 	return memcmp(hello, got, len) ? -EBADMSG : 0;
 }
 
+/*
+ * A client that says hello, in as many packets as @padding takes; @len, unless
+ * NULL, becomes the length of that.
+ */
+int qk_hs_client(const struct qk_opts *opts, __u16 port, size_t padding, size_t *len)
+{
+	int fd = qk_connect(opts, port);
+	__u8 hello[8192];
+	ssize_t ret;
+	size_t n;
+
+	if (fd < 0)
+		return fd;
+	n = qk_client_hello_for(fd, NULL, NULL, padding, hello, sizeof(hello));
+	if (len)
+		*len = n;
+	ret = n ? qk_hs_send(fd, QUIC_CRYPTO_INITIAL, hello, n, 0) : -EMSGSIZE;
+	if (ret != (ssize_t)n) {
+		close(fd);
+		return ret < 0 ? ret : -EMSGSIZE;
+	}
+	return fd;
+}
+
 /* Listener, client and accepted socket with the ClientHello carried over. */
 int qk_hs_start(struct qk_pair *p, const struct qk_opts *opts)
 {

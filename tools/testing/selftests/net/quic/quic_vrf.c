@@ -65,23 +65,6 @@ static int accept_from_vrfs(bool yes)
 	return ret;
 }
 
-static socklen_t address(struct sockaddr_storage *ss, int family, const char *addr)
-{
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
-	struct sockaddr_in *in = (struct sockaddr_in *)ss;
-
-	memset(ss, 0, sizeof(*ss));
-	ss->ss_family = family;
-	if (family == AF_INET) {
-		in->sin_port = htons(PORT);
-		inet_pton(AF_INET, addr, &in->sin_addr);
-		return sizeof(*in);
-	}
-	in6->sin6_port = htons(PORT);
-	inet_pton(AF_INET6, addr, &in6->sin6_addr);
-	return sizeof(*in6);
-}
-
 /* A socket, bound to the VRF if @within it. */
 static int open_socket(int family, bool within)
 {
@@ -100,7 +83,7 @@ static int listen_at(int family, const char *addr, bool within, const char *alpn
 	struct quic_config config = { .validate_peer_address = validates };
 	int fd = open_socket(family, within), ret = 0;
 	struct sockaddr_storage ss;
-	socklen_t len = address(&ss, family, addr);
+	socklen_t len = qk_address(&ss, family, addr, PORT);
 
 	if (fd < 0)
 		return fd;
@@ -120,7 +103,7 @@ static int say_hello(int family, const char *addr, bool within, const char *alpn
 {
 	int fd = open_socket(family, within), ret;
 	struct sockaddr_storage ss;
-	socklen_t len = address(&ss, family, addr);
+	socklen_t len = qk_address(&ss, family, addr, PORT);
 	__u8 hello[1024];
 	size_t n;
 
@@ -279,7 +262,7 @@ QUIC_TEST_F(vrf, what_the_listener_of_the_vrf_does_not_want_goes_to_nobody_else)
 QUIC_TEST_F(vrf, an_address_of_the_vrf_is_bound_within_it_only)
 {
 	struct sockaddr_storage ss;
-	socklen_t len = address(&ss, variant->family, variant->within);
+	socklen_t len = qk_address(&ss, variant->family, variant->within, PORT);
 
 	self->p.client = open_socket(variant->family, false);
 	ASSERT_LE(0, self->p.client);
