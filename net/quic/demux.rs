@@ -38,6 +38,7 @@ use crate::{
         InitialKey,
         ResetKey, //
     },
+    mem::Vec,
     packet::Packet,
     requests::Request,
     socket::Quic,
@@ -125,12 +126,7 @@ impl Demux {
     /// Gives a packet that may begin a connection to a listener.
     fn dispatch_new(&self, tunnel: &Tunnel<Self>, skb: SkBuff, meta: &UdpMeta) {
         match dispatch::judge(self, tunnel, skb, meta) {
-            Verdict::Deliver(sk, earlier, skb) => {
-                for skb in earlier {
-                    input::deliver(&sk, skb);
-                }
-                input::deliver(&sk, skb);
-            }
+            Verdict::Deliver(sk, earlier, skb) => deliver_all(&sk, earlier, skb),
             Verdict::Kept => {}
             Verdict::Retry(incoming) => {
                 let key = self.globals.retry_key(tunnel.net());
@@ -151,12 +147,7 @@ impl Demux {
         for skb in request.packets {
             // The client is not refused: the listener that it wants may be on its way.
             without_bh(|| match dispatch::judge(self, tunnel, skb, &request.meta) {
-                Verdict::Deliver(sk, earlier, skb) => {
-                    for skb in earlier {
-                        input::deliver(&sk, skb);
-                    }
-                    input::deliver(&sk, skb);
-                }
+                Verdict::Deliver(sk, earlier, skb) => deliver_all(&sk, earlier, skb),
                 Verdict::Kept => {}
                 Verdict::Retry(_) | Verdict::Refuse(..) | Verdict::Drop => {
                     self.counters.count_drop();
@@ -164,6 +155,14 @@ impl Demux {
             });
         }
     }
+}
+
+/// Gives a listener the packets of a client that were kept, and the one that completed them.
+fn deliver_all(sk: &SockRef<Quic>, earlier: Vec<SkBuff>, skb: SkBuff) {
+    for skb in earlier {
+        input::deliver(sk, skb);
+    }
+    input::deliver(sk, skb);
 }
 
 impl Receiver for Demux {

@@ -295,13 +295,13 @@ fn admit(
 ) {
     let sock = sk.sk();
     let (shared, raw) = (sock.shared(), sock.raw());
-    let retry_key = shared.globals.retry_key(key.net);
-    let own_key = TokenKey::new(sk.options.token_key);
+    // Derived only where it is needed: most clients bring no token and need no Retry.
+    let retry_key = || shared.globals.retry_key(key.net);
     let token_key = match incoming.token_kind(skb.data()) {
-        Some(TokenKind::Retry) => &retry_key,
-        _ => &own_key,
+        Some(TokenKind::Retry) => retry_key(),
+        _ => TokenKey::new(sk.options.token_key),
     };
-    let validation = incoming.validate(now(), token_key, skb.data(), meta.remote);
+    let validation = incoming.validate(now(), &token_key, skb.data(), meta.remote);
     let wants_retry = sk.options.config.validate_peer_address != 0;
     let room = room(sk);
     let Role::Listener(listener) = &mut sk.role else {
@@ -314,7 +314,7 @@ fn admit(
     }
     let is_proven = matches!(validation, Validation::Valid(_));
     if wants_retry && !is_proven {
-        stateless::retry(&shared.counters, raw, meta, &incoming, &retry_key);
+        stateless::retry(&shared.counters, raw, meta, &incoming, &retry_key());
         return;
     }
     let skb = skb.into_compact();
@@ -326,7 +326,7 @@ fn admit(
     match verdict {
         Admission::Welcome => {}
         Admission::Retry => {
-            stateless::retry(&shared.counters, raw, meta, &incoming, &retry_key);
+            stateless::retry(&shared.counters, raw, meta, &incoming, &retry_key());
             return;
         }
         Admission::Refuse => {

@@ -25,12 +25,12 @@ use crate::{
 
 impl Connection {
     /// Takes over the user's settings from `config`: version and what is done when the server does
-    /// not speak it, round-trip time to begin with,
-    /// congestion control, MTU discovery, keep-alive, small pieces, versions and reset token
-    /// announced. What belongs to the socket (sizes, keys, events) stays.
+    /// not speak it, round-trip time to begin with, congestion control, MTU discovery, keep-alive,
+    /// small pieces, versions and reset token announced. What belongs to the socket (sizes, keys,
+    /// events) stays.
     ///
-    /// What concerns the version takes effect until the first packet was sent, a round-trip time until the first
-    /// sample. `Invalid` once established, `NoMemory`; nothing is changed then.
+    /// What concerns the version takes effect until the first packet was sent, a round-trip time
+    /// until the first sample. `Invalid` once established, `NoMemory`; nothing is changed then.
     pub fn set_config(&mut self, config: &Config) -> Result<(), Error> {
         if self.state != State::Establishing {
             return Err(Error::Invalid);

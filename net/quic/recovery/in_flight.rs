@@ -42,28 +42,24 @@ impl InFlight {
 
     /// Counts a packet that is sent.
     pub(super) fn on_sent(&mut self, packet: &SentPacket) {
-        if !packet.in_flight {
-            return;
-        }
-        let size = u64::from(packet.size);
-        if packet.path == self.path {
-            self.bytes = self.bytes.saturating_add(size);
-        } else {
-            let bytes = self.take(packet.path).saturating_add(size);
-            self.put(packet.path, bytes);
-        }
+        self.change(packet, u64::saturating_add);
     }
 
     /// Counts a packet no more: it was acknowledged, lost or forgotten.
     pub(super) fn on_gone(&mut self, packet: &SentPacket) {
+        self.change(packet, u64::saturating_sub);
+    }
+
+    /// Adds a packet to the bytes of its path, or takes it off.
+    fn change(&mut self, packet: &SentPacket, change: impl Fn(u64, u64) -> u64) {
         if !packet.in_flight {
             return;
         }
         let size = u64::from(packet.size);
         if packet.path == self.path {
-            self.bytes = self.bytes.saturating_sub(size);
+            self.bytes = change(self.bytes, size);
         } else {
-            let bytes = self.take(packet.path).saturating_sub(size);
+            let bytes = change(self.take(packet.path), size);
             self.put(packet.path, bytes);
         }
     }

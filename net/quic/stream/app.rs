@@ -144,15 +144,7 @@ impl Streams {
     /// [`Error::Invalid`] for a stream that cannot send, was not opened, or is wholly acknowledged
     /// or reset already; [`Error::Released`] for one that is over.
     pub fn reset(&mut self, id: StreamId, code: u64) -> Result<(), Error> {
-        if !self.is_own(id) && id.dir() == Dir::Uni {
-            return Err(Error::Invalid);
-        }
-        self.make_if_opened(id)?;
-        if self.reset_sending(id, code, 0) {
-            Ok(())
-        } else {
-            Err(Error::Invalid)
-        }
+        self.reset_at(id, code, 0)
     }
 
     /// Abandons the sending part of a stream but for its first `reliable` bytes, which are
@@ -163,17 +155,14 @@ impl Streams {
     /// [`Error::Invalid`] if fewer bytes were written, or the stream was reset to no more, or with
     /// another code; else as [`Self::reset`].
     pub fn reset_at(&mut self, id: StreamId, code: u64, reliable: u64) -> Result<(), Error> {
-        if reliable == 0 {
-            return self.reset(id, code);
-        }
         if !self.is_own(id) && id.dir() == Dir::Uni {
             return Err(Error::Invalid);
         }
         // Remembered parameters do not count: what early data was rejected with may not hold.
-        if !self
+        let is_taken = self
             .peer_params
-            .is_some_and(|params| params.reset_stream_at)
-        {
+            .is_some_and(|params| params.reset_stream_at);
+        if reliable > 0 && !is_taken {
             return Err(Error::Unsupported);
         }
         self.make_if_opened(id)?;

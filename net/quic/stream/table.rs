@@ -90,22 +90,20 @@ impl Stream {
             .send
             .as_ref()
             .is_none_or(|half| half.state().is_terminal());
-        let read = self
-            .recv
-            .as_ref()
-            .is_none_or(|half| half.state().is_terminal());
-        sent && read
+        sent && self.is_read()
     }
 
     /// Whether the application has nothing more to do with the stream: it has read everything and
     /// written its own end.
     pub fn is_done_with(&self) -> bool {
-        let wrote = self.send.as_ref().is_none_or(SendHalf::is_ended);
-        let read = self
-            .recv
+        self.send.as_ref().is_none_or(SendHalf::is_ended) && self.is_read()
+    }
+
+    /// Whether nothing more can come, or be read.
+    fn is_read(&self) -> bool {
+        self.recv
             .as_ref()
-            .is_none_or(|half| half.state().is_terminal());
-        wrote && read
+            .is_none_or(|half| half.state().is_terminal())
     }
 }
 
