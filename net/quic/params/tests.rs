@@ -184,7 +184,7 @@ fn no_parameter_that_is_known_is_reserved() {
 
 /// One parameter.
 fn param(id: u64, value: &[u8]) -> Vec<u8> {
-    let mut buffer = [0; 128];
+    let mut buffer = [0; 256];
     let mut writer = Writer::new(&mut buffer);
     writer.put_varint(id).unwrap();
     writer.put_varint_bytes(value).unwrap();
@@ -293,6 +293,23 @@ fn the_extremes_that_are_legal_are_accepted() {
         many.version_information.unwrap().available().len(),
         VersionInformation::MAX
     );
+}
+
+/// A client's list must have the version in use, also when what it lists is cut.
+#[test]
+fn a_version_in_use_at_the_end_of_a_long_list_is_kept() {
+    let mut list: Vec<u8> = vec![0, 0, 0, 1];
+    list.extend((2u32..42).flat_map(u32::to_be_bytes));
+    list.extend([0, 0, 0, 1]);
+    let parsed = TransportParams::parse(&param(0x11, &list), Side::Client).unwrap();
+    let versions = parsed.version_information.unwrap();
+    assert_eq!(versions.available().len(), VersionInformation::MAX);
+    assert_eq!(versions.available().last(), Some(&Version::V1));
+    let mut buffer = [0; 256];
+    let mut writer = Writer::new(&mut buffer);
+    parsed.encode(Side::Client, &mut writer).unwrap();
+    let again = TransportParams::parse(writer.written(), Side::Client).unwrap();
+    assert_eq!(again.version_information, Some(versions));
 }
 
 #[test]

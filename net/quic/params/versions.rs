@@ -25,7 +25,7 @@ pub struct VersionInformation {
 }
 
 impl VersionInformation {
-    /// The most versions kept; of a longer list the first count.
+    /// The most versions kept; of a longer list the first count, and the version in use.
     pub const MAX: usize = 16;
     /// The most bytes written.
     pub(super) const MAX_BYTES: usize = 4 * (1 + Self::MAX);
@@ -74,7 +74,19 @@ impl VersionInformation {
         if info.chosen == Version::NEGOTIATION || (sender.is_client() && !lists_chosen) {
             return Err(malformed());
         }
+        if lists_chosen {
+            info.keep_chosen();
+        }
         Ok(info)
+    }
+
+    /// A list that was cut keeps the version in use, without which a client's would be malformed.
+    fn keep_chosen(&mut self) {
+        if !self.available().contains(&self.chosen) {
+            if let Some(last) = self.available.last_mut() {
+                *last = self.chosen;
+            }
+        }
     }
 
     pub(super) fn encode(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
