@@ -48,6 +48,8 @@ pub(super) struct Handshake {
     pub refused_version: Option<Version>,
     /// A packet of the server's was processed: no Retry or Version Negotiation any more.
     pub has_heard: bool,
+    /// TLS has written this side's transport parameters into a message: they hold.
+    pub is_announced: bool,
     /// The peer's transport parameters are in force.
     pub has_peer_params: bool,
     /// RFC 9001 4.1.2.
@@ -78,6 +80,7 @@ impl Handshake {
             first_version: version,
             refused_version: None,
             has_heard: false,
+            is_announced: false,
             has_peer_params: false,
             is_confirmed: false,
             used_preferred: false,

@@ -27,6 +27,7 @@ use crate::{
             TransportError, //
         },
         id::{
+            Level,
             Side,
             Space,
             Version, //
@@ -57,10 +58,14 @@ impl Connection {
     }
 
     /// Replaces what this side announces. Connection ids, versions, the preferred address and the
-    /// reserved parameter are the connection's own and stay. `Invalid` once established.
+    /// reserved parameter are the connection's own and stay. Changes nothing once a message of TLS
+    /// has told the peer, who must find what it was told. `Invalid` once established.
     pub fn set_local_params(&mut self, params: &TransportParams) -> Result<(), Error> {
         if self.state != State::Establishing {
             return Err(Error::Invalid);
+        }
+        if self.handshake.is_announced {
+            return Ok(());
         }
         let (preferred, grease) = (self.local.preferred_address, self.local.grease);
         *self.local = params.clone();
@@ -76,10 +81,14 @@ impl Connection {
 
     /// Writes this side's parameters as TLS carries them; returns the length. Where not all of them
     /// fit, extensions that the C module does not have are given up: some programs written for it
-    /// have room for its own parameters and no more. `Invalid` if `out` is too small for those too.
+    /// have room for its own parameters and no more. `Invalid` if `out` is too small for those too,
+    /// or for what the peer has been told already.
     pub fn encode_params(&mut self, out: &mut [u8]) -> Result<usize, Error> {
         let mut writer = Writer::new(out);
         if self.local.encode(self.side, &mut writer).is_err() {
+            if self.handshake.is_announced {
+                return Err(Error::Invalid);
+            }
             let local = &mut *self.local;
             let delay = local.min_ack_delay.take();
             let grease = local.grease.take();
@@ -123,9 +132,22 @@ impl Connection {
         Ok(())
     }
 
-    /// Fills in what only the connection knows of its own parameters.
+    /// TLS hands out a message of `level`: the ClientHello and the EncryptedExtensions have this
+    /// side's parameters in them (RFC 9001 8.2).
+    pub(super) fn note_announced(&mut self, level: Level) {
+        let carries = match self.side {
+            Side::Client => Level::Initial,
+            Side::Server => Level::Handshake,
+        };
+        self.handshake.is_announced |= level == carries;
+    }
+
+    /// Fills in what only the connection knows of its own parameters, unless they are announced.
     // RFC 9000 7.3 #1
     pub(super) fn announce_ids(&mut self) {
+        if self.handshake.is_announced {
+            return;
+        }
         let is_server = self.side == Side::Server;
         self.local.initial_source_connection_id = Some(self.local_ids.first());
         self.local.original_destination_connection_id =
@@ -280,9 +302,7 @@ impl Connection {
         let is_offered = info.available().contains(&wanted);
         let may_change = self.config.compatible_versions
             && wanted.is_supported()
-            && !self
-                .spaces
-                .has_send_keys(crate::common::id::Level::Handshake);
+            && !self.spaces.has_send_keys(Level::Handshake);
         if wanted != self.version && is_offered && may_change {
             self.change_version(wanted);
             self.announce_ids();

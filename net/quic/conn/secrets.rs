@@ -95,6 +95,7 @@ impl Connection {
             return Err((Error::WouldBlock, chunk));
         }
         stream.write(chunk, more)?;
+        self.note_announced(level);
         if !more {
             // What was held back at a lower level goes with it, in the same datagram if it fits.
             for space in Space::ALL {
