@@ -72,8 +72,10 @@ pub(crate) fn send(
     };
     streams(sk)?.set_corked(id, call.more());
     let result = queue_all(sk, msg, call, &plan, &mut timeout);
+    // A caller that waits for room would wait for what is held back here.
+    let fits = result == Ok(call.len) && room(sk, id).is_ok_and(|room| room > 0);
     if let Ok(streams) = streams(sk) {
-        streams.set_corked(id, call.more());
+        streams.set_corked(id, call.more() && fits);
     }
     result
 }
@@ -251,7 +253,8 @@ fn wait_for_room(
     timeout: &mut isize,
 ) -> Result<usize> {
     let id = plan.id;
-    // What is queued may leave at once and so make room.
+    // What is queued may leave at once and so make room, even what waits for more of the message.
+    streams(sk)?.set_corked(id, false);
     crate::drive::drive(sk);
     let credit = streams(sk)?.sendable(id).map_err(errno)?;
     if credit == 0 && plan.tell {

@@ -81,9 +81,10 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// More of the same is announced.
+    /// More of the same is announced. From sendfile(2) and splice(2) that says only that it is in
+    /// the file or the pipe: a whole buffer would be filled before anything is sent.
     pub(crate) fn more(&self) -> bool {
-        self.flags & MSG_MORE != 0
+        self.flags & (MSG_MORE | MSG_SPLICE_PAGES) == MSG_MORE
     }
 
     /// It must not wait.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* sendmsg(): flags and lengths by table, the active stream, blocking. */
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
+#include <linux/sockios.h>
 
 #include "kselftest_harness.h"
 #include "quic_ksft.h"
@@ -208,6 +210,38 @@ QUIC_TEST_F(sending, credit_of_the_stream_ends_what_can_be_sent)
 	EXPECT_EQ(EAGAIN, errno);
 	/* Another stream has credit of its own. */
 	EXPECT_EQ(1, qk_send(self->p.client, 4, NEW, "x", 1, MSG_DONTWAIT));
+}
+
+/* The second write fills the window, or would overfill it: what was held back must leave. */
+QUIC_TEST_F(sending, more_holds_bytes_back_until_the_window_is_full)
+{
+	struct quic_transport_param param = { .max_stream_data_bidi_remote = 20000 };
+	static const size_t second[] = { 19900, 30000 };
+	static char buf[30000];
+	size_t i;
+
+	qk_pair_close(&self->p);
+	self->opts.server_param = &param;
+	ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
+	for (i = 0; i < ARRAY_SIZE(second); i++) {
+		__s64 id = QK_CLIENT_BIDI(i);
+		size_t got = 0;
+		int held = 0;
+
+		ASSERT_EQ(100, qk_send(self->p.client, id, NEW, buf, 100, MSG_MORE));
+		ASSERT_EQ(0, ioctl(self->p.client, SIOCOUTQNSD, &held));
+		EXPECT_EQ(100, held);
+		EXPECT_EQ(true, qk_quiet(self->p.server));
+		EXPECT_EQ(19900, qk_send(self->p.client, id, 0, buf, second[i],
+					 MSG_MORE | MSG_DONTWAIT));
+		while (got < 20000) {
+			struct qk_item it;
+			ssize_t n = qk_next(self->p.server, &it, buf, sizeof(buf));
+
+			ASSERT_LT(0, n);
+			got += n;
+		}
+	}
 }
 
 static bool sigpipe_pending(void)
