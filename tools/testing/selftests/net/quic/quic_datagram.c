@@ -29,7 +29,7 @@ FIXTURE_SETUP(datagram)
 {
 	struct quic_transport_param param = { .max_datagram_frame_size = 1400 };
 	struct qk_opts opts = { .server_param = &param, .client_param = &param };
-	unsigned int rate = 400000;	/* bytes per second: the buffer fills */
+	unsigned int rate = 400000 / qk_scale();	/* bytes per second: the buffer fills */
 	int ret = qk_setup();
 
 	self->p = (struct qk_pair){ -1, -1, -1 };
