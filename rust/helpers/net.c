@@ -332,6 +332,20 @@ void quic_helper_sk_mem_uncharge(struct sock *sk, int size)
 	sk_mem_uncharge(sk, size);
 }
 
+void quic_helper_sk_rmem_add(struct sock *sk, int size)
+{
+	atomic_add(size, &sk->sk_rmem_alloc);
+}
+
+/* Any context. */
+void quic_helper_sk_purge_errors(struct sock *sk)
+{
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(&sk->sk_error_queue)))
+		dev_consume_skb_any(skb);
+}
+
 void quic_helper_sk_mem_reclaim(struct sock *sk)
 {
 	sk_mem_reclaim(sk);

@@ -175,6 +175,8 @@ pub(super) struct Ext<P: Protocol> {
     /// A reference is held for the timer. Under the lock.
     pub(super) timer_ref: UnsafeCell<bool>,
     pub(super) work: Opaque<bindings::work_struct>,
+    /// What [`Held::settle_rmem`] has put in the receive account, bytes. Under the lock.
+    pub(super) rmem: UnsafeCell<i32>,
     pub(super) shared: P::Shared,
     /// Under the spin lock of the socket lock.
     pub(super) deferred: UnsafeCell<P::Deferred>,
@@ -278,6 +280,7 @@ pub(super) unsafe fn init<P: Protocol>(sk: *mut bindings::sock) -> Result {
             armed: UnsafeCell::new(i64::MAX),
             timer_ref: UnsafeCell::new(false),
             work: Opaque::uninit(),
+            rmem: UnsafeCell::new(0),
             shared,
             deferred: UnsafeCell::new(P::Deferred::default()),
             state: UnsafeCell::new(state),

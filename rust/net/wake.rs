@@ -40,6 +40,8 @@ pub(super) unsafe fn set_callbacks(sk: *mut bindings::sock) {
     unsafe { (*sk).sk_write_space = Some(write_space) };
     // SAFETY: as above.
     unsafe { bindings::sock_set_flag(sk, bindings::sock_flags_SOCK_USE_WRITE_QUEUE) };
+    // SAFETY: as above.
+    unsafe { (*sk).sk_error_report = Some(error_report) };
 }
 
 /// # Safety
@@ -56,6 +58,18 @@ unsafe extern "C" fn data_ready(sk: *mut bindings::sock) {
 unsafe extern "C" fn write_space(sk: *mut bindings::sock) {
     // SAFETY: a valid socket.
     unsafe { bindings::sk_wake(sk, POLL_OUT, SOCK_WAKE_SPACE, SI_POLL_OUT) };
+}
+
+/// An error of a single packet was queued, which `SO_TXTIME` and `IP_RECVERR` ask for. Nobody can read
+/// it, `MSG_ERRQUEUE` being a flag of QUIC's own, and so it does not stay. It is not one of the
+/// connection: nobody is woken.
+///
+/// # Safety
+///
+/// Only for `sk_error_report`.
+unsafe extern "C" fn error_report(sk: *mut bindings::sock) {
+    // SAFETY: a valid socket.
+    unsafe { bindings::sk_purge_errors(sk) };
 }
 
 impl<P: Protocol> Owned<'_, P> {
@@ -251,19 +265,19 @@ impl<P: Protocol> Held<'_, P> {
         });
     }
 
-    /// Makes the receive account equal to `bytes`.
+    /// Makes the receive account equal to `bytes`. Besides them, it may hold what the error queue has,
+    /// which the kernel adds and takes off at any time, and charges to nobody.
     pub fn settle_rmem(&mut self, bytes: usize) {
         let sk = self.sk().as_ptr();
         let new = i32::try_from(bytes).unwrap_or(i32::MAX);
-        // SAFETY: a valid socket, lock held. Only this function changes it: no skb is queued.
-        let counter = unsafe { &raw mut (*sk).sk_backlog.rmem_alloc.counter };
-        // SAFETY: as above.
-        let old = unsafe { counter.read_volatile() };
-        let Some(delta) = new.checked_sub(old).filter(|d| *d != 0) else {
+        // SAFETY: protected by the lock, which is held.
+        let charged = unsafe { &mut *self.sk().ext().rmem.get() };
+        let Some(delta) = new.checked_sub(*charged).filter(|d| *d != 0) else {
             return;
         };
-        // SAFETY: as above.
-        unsafe { counter.write_volatile(new) };
+        *charged = new;
+        // SAFETY: a valid socket.
+        unsafe { bindings::sk_rmem_add(sk, delta) };
         charge(sk, delta, |sk, n| {
             // SAFETY: a valid socket, lock held.
             unsafe { bindings::sk_rmem_schedule(sk, n) };

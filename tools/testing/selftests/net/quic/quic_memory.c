@@ -7,13 +7,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <linux/net_tstamp.h>
 #include <linux/sockios.h>
 
 #include "kselftest_harness.h"
-#include "quic_ksft.h"
+#include "quic_net.h"
 
 #define MIB		(1024u * 1024)
 #define WINDOW		(64 * MIB)
@@ -197,6 +199,47 @@ QUIC_TEST_F(mem, a_reader_who_never_reads_gets_no_more_than_quic_mem_and_then_al
 	ASSERT_EQ(1000, qk_send(self->other.server, 0, 0, buf, 1000, 0));
 	ASSERT_EQ(1000, qk_next(self->other.client, &it, buf, sizeof(buf)));
 	EXPECT_EQ(0, qk_flow_run(&f, 1));
+}
+
+static bool timed_out(const struct quic_info *info, __u64 times)
+{
+	return info->probe_timeouts >= times;
+}
+
+/*
+ * A queueing discipline with another clock than the socket's rejects each packet
+ * and says so in the socket's error queue, which is in the receive account too.
+ */
+QUIC_TEST_F(mem, errors_of_single_packets_neither_stay_nor_spoil_the_account)
+{
+	struct sock_txtime txtime = {
+		.clockid = CLOCK_MONOTONIC,
+		.flags = SOF_TXTIME_REPORT_ERRORS,
+	};
+	struct quic_config config = { .initial_smoothed_rtt = 10000 };
+	struct qk_opts opts = { .type = variant->type, .client_config = &config };
+	__u8 hello[1024];
+	size_t n;
+	char c;
+
+	if (system("tc qdisc add dev lo root etf clockid CLOCK_TAI delta 100000"))
+		SKIP(return, "the queueing discipline etf is not there");
+	self->p.listener = qk_listen(&opts);
+	ASSERT_LE(0, self->p.listener);
+	self->p.client = qk_connect(&opts, qk_port(self->p.listener));
+	ASSERT_LE(0, self->p.client);
+	ASSERT_EQ(0, setsockopt(self->p.client, SOL_SOCKET, SO_TXTIME, &txtime, sizeof(txtime)));
+	n = qk_client_hello(self->p.client, NULL, hello, sizeof(hello));
+	ASSERT_EQ((ssize_t)n, qk_hs_send(self->p.client, QUIC_CRYPTO_INITIAL, hello, n, 0));
+	ASSERT_EQ(0, qn_await(self->p.client, timed_out, 3));
+	EXPECT_EQ(0, poll(&(struct pollfd){ self->p.listener, POLLIN, 0 }, 1, 0));
+	EXPECT_EQ(0, received(self->p.client));
+	EXPECT_EQ(0, poll(&(struct pollfd){ self->p.client, POLLIN, 0 }, 1, 0));
+	EXPECT_EQ(-1, recv(self->p.client, &c, 1, MSG_ERRQUEUE | MSG_DONTWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+	/* At its end the kernel warns of a receive account that is not empty. */
+	qk_close(&self->p.client);
+	EXPECT_TRUE(qk_sockets_go(QK_V4, 1));
 }
 
 FIXTURE(group) {
