@@ -38,7 +38,8 @@ use crate::{
     },
 };
 
-/// Waits for a request and makes its connection.
+/// Waits for a request and makes its connection. Requests of clients that cannot be reached are passed
+/// over: accept(2) tells of the listener, not of them.
 pub(crate) fn accept(
     sk: &mut Owned<'_, Quic>,
     kern: bool,
@@ -47,8 +48,27 @@ pub(crate) fn accept(
     if !matches!(sk.role, Role::Listener(_)) {
         return Err(EINVAL);
     }
-    let timeout = sk.sk().raw().receive_timeout(nonblock);
-    let request = sk.wait(timeout, |sk| match &mut sk.role {
+    let mut timeout = sk.sk().raw().receive_timeout(nonblock);
+    loop {
+        let request = next(sk, &mut timeout)?;
+        let child = sk.sk().new_child(kern)?;
+        match set_up(sk, &child, request) {
+            Ok(true) => return Ok(child),
+            Ok(false) => {
+                Sock::discard(child);
+                sk.sk().shared().counters.count_drop();
+            }
+            Err(e) => {
+                Sock::discard(child);
+                return Err(e);
+            }
+        }
+    }
+}
+
+/// Waits for a request and takes it.
+fn next(sk: &mut Owned<'_, Quic>, timeout: &mut isize) -> Result<Request> {
+    let request = sk.wait_left(timeout, |sk| match &mut sk.role {
         Role::Listener(listener) => listener.requests.pop().map(Ok),
         _ => Some(Err(EINVAL)),
     })??;
@@ -56,18 +76,12 @@ pub(crate) fn accept(
     poll::publish(sk);
     // From here on nobody else finds the request.
     request.forget(sk.sk());
-    let child = sk.sk().new_child(kern)?;
-    match set_up(sk, &child, request) {
-        Ok(()) => Ok(child),
-        Err(e) => {
-            Sock::discard(child);
-            Err(e)
-        }
-    }
+    Ok(request)
 }
 
-/// Makes the connection of `request` on the new socket and replays its packets.
-fn set_up(parent: &mut Owned<'_, Quic>, child: &Sock<Quic>, request: Request) -> Result {
+/// Makes the connection of `request` on the new socket and replays its packets. Returns whether there
+/// is a way to the client.
+fn set_up(parent: &mut Owned<'_, Quic>, child: &Sock<Quic>, request: Request) -> Result<bool> {
     let options = parent.options.inherit()?;
     let tunnel = parent.tunnel.clone();
     let mut sk = child.lock_child();
@@ -82,7 +96,11 @@ fn set_up(parent: &mut Owned<'_, Quic>, child: &Sock<Quic>, request: Request) ->
         local: request.meta.local,
         remote: request.meta.remote,
     };
-    let config = settings::config(&sk, &path)?;
+    let config = match settings::config(&sk, &path) {
+        Ok(config) => config,
+        Err(e) if e == ENOMEM || e == ENOBUFS => return Err(e),
+        Err(_) => return Ok(false),
+    };
     let params = settings::params(&sk.options);
     let mut stats = Stats::default();
     let core = with_cx(&mut stats, |cx| {
@@ -98,5 +116,5 @@ fn set_up(parent: &mut Owned<'_, Quic>, child: &Sock<Quic>, request: Request) ->
         }
     }
     drive::drive(&mut sk);
-    Ok(())
+    Ok(true)
 }

@@ -167,6 +167,12 @@ fn deliver_all(sk: &SockRef<Quic>, earlier: Vec<SkBuff>, skb: SkBuff) {
 
 impl Receiver for Demux {
     fn receive(&self, tunnel: &Tunnel<Self>, mut skb: SkBuff) {
+        // UDP hands out what is sent to many. No connection begins so, and no answer could come from
+        // the address that it was sent to.
+        if !skb.is_to_host() {
+            self.counters.count_drop();
+            return;
+        }
         if skb.make_writable().is_err() {
             self.counters.count_drop();
             return;

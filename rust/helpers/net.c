@@ -694,6 +694,20 @@ int quic_helper_skb_vrf(const struct sk_buff *skb, bool v6)
 	return by_vrf ? skb->skb_iif : 0;
 }
 
+/*
+ * Whether a packet was sent to this host, and not to many: the link layer may
+ * have done that too, for an address that is none of many.
+ */
+bool quic_helper_skb_is_to_host(const struct sk_buff *skb)
+{
+	if (skb->pkt_type != PACKET_HOST)
+		return false;
+	if (skb->protocol == htons(ETH_P_IPV6))
+		return !ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
+	return !ipv4_is_multicast(ip_hdr(skb)->daddr) &&
+	       !ipv4_is_lbcast(ip_hdr(skb)->daddr);
+}
+
 bool quic_helper_skb_is_ipv6(const struct sk_buff *skb)
 {
 	return skb->protocol == htons(ETH_P_IPV6);
@@ -869,6 +883,12 @@ bool quic_helper_dst_check(struct dst_entry *dst, u32 cookie)
 void quic_helper_dst_hold(struct dst_entry *dst)
 {
 	dst_hold(dst);
+}
+
+/* Whether an IPv4 route leads to one host. */
+bool quic_helper_rt_is_unicast(const struct rtable *rt)
+{
+	return !(rt->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST));
 }
 
 u32 quic_helper_dst_cookie6(struct dst_entry *dst)

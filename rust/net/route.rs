@@ -86,7 +86,7 @@ impl Choice {
 
 impl Route {
     /// Finds the route from `local` (or from the address that the routing table prefers, if it is
-    /// the unspecified one) to `remote`. Any context.
+    /// the unspecified one) to `remote`. Any context. `ENETUNREACH` to a broadcast address.
     pub fn find(sk: &RawSock, local: SocketAddr, remote: SocketAddr, tos: u8) -> Result<Self> {
         Self::find_by(sk, sk.device(), local, remote, tos)
     }
@@ -127,6 +127,11 @@ impl Route {
         })?;
         // A route for IPv4 begins with its `dst_entry`.
         let dst = Dst(NonNull::new(rt.cast()).ok_or(EHOSTUNREACH)?);
+        // As with TCP: the broadcast address of a network, which only the routing table knows.
+        // SAFETY: the route just found, of which `dst` is a reference.
+        if !unsafe { bindings::rt_is_unicast(rt) } {
+            return Err(ENETUNREACH);
+        }
         let from = IpAddr::V4(from_be32(fl.saddr));
         Ok(Self {
             dst,

@@ -191,6 +191,13 @@ impl SkBuff {
         unsafe { bindings::skb_set_owner_w(self.as_ptr(), sk.as_ptr()) };
     }
 
+    /// Whether a received packet was sent to this host alone: neither its address nor the link layer
+    /// says that it is for many.
+    pub fn is_to_host(&self) -> bool {
+        // SAFETY: valid by the type invariant; the IP layer has checked that its header is there.
+        unsafe { bindings::skb_is_to_host(self.as_ptr()) }
+    }
+
     /// Frees the buffer as dropped, which drop monitors see, with the reason.
     pub fn drop_reason(self, reason: bindings::skb_drop_reason) {
         let ptr = self.into_raw();

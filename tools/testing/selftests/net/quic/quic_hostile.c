@@ -124,37 +124,11 @@ QUIC_TEST_F(hostile, random_datagrams_at_a_listener_change_nothing)
 	EXPECT_EQ(0, qk_pair_open(&self->p, &self->opts));
 }
 
-/* The bytes of the Initial that a client sends. */
-static ssize_t capture(const struct qk_opts *opts, __u8 *buf, size_t size)
-{
-	struct sockaddr_storage ss;
-	socklen_t ss_len = qk_loopback(&ss, opts->family, 0);
-	int udp = socket(opts->family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
-	int client = -1;
-	ssize_t ret = -1;
-	__u8 hello[1024];
-	size_t len;
-
-	if (udp < 0 || bind(udp, (struct sockaddr *)&ss, ss_len))
-		goto out;
-	client = qk_connect(opts, qk_port(udp));
-	if (client < 0)
-		goto out;
-	len = qk_client_hello(client, NULL, hello, sizeof(hello));
-	if (qk_hs_send(client, QUIC_CRYPTO_INITIAL, hello, len, 0) == (ssize_t)len &&
-	    qk_wait(udp, POLLIN) > 0)
-		ret = recv(udp, buf, size, MSG_DONTWAIT);
-out:
-	qk_close(&client);
-	qk_close(&udp);
-	return ret;
-}
-
 QUIC_TEST_F(hostile, truncated_initials_at_a_listener_make_no_connection)
 {
 	__s64 before = drops();
 	__u8 buf[2048];
-	ssize_t len = capture(&self->opts, buf, sizeof(buf));
+	ssize_t len = qk_initial(&self->opts, buf, sizeof(buf));
 	ssize_t n;
 
 	ASSERT_LE(1200, len);
@@ -173,7 +147,7 @@ QUIC_TEST_F(hostile, truncated_initials_at_a_listener_make_no_connection)
 QUIC_TEST_F(hostile, an_initial_with_a_flipped_bit_makes_no_connection)
 {
 	__u8 buf[2048], bad[2048];
-	ssize_t len = capture(&self->opts, buf, sizeof(buf));
+	ssize_t len = qk_initial(&self->opts, buf, sizeof(buf));
 	__s64 before = drops();
 	int i;
 

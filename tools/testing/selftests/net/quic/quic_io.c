@@ -180,3 +180,29 @@ void qk_unreadable(__u8 packet[QK_INITIAL], __u32 id)
 	packet[24] = 0x40 | rest >> 8;
 	packet[25] = rest & 0xff;
 }
+
+/* The bytes of the Initial that a client sends. */
+ssize_t qk_initial(const struct qk_opts *opts, __u8 *buf, size_t size)
+{
+	struct sockaddr_storage ss;
+	socklen_t ss_len = qk_loopback(&ss, opts->family, 0);
+	int udp = socket(opts->family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+	int client = -1;
+	ssize_t ret = -1;
+	__u8 hello[1024];
+	size_t len;
+
+	if (udp < 0 || bind(udp, (struct sockaddr *)&ss, ss_len))
+		goto out;
+	client = qk_connect(opts, qk_port(udp));
+	if (client < 0)
+		goto out;
+	len = qk_client_hello(client, NULL, hello, sizeof(hello));
+	if (qk_hs_send(client, QUIC_CRYPTO_INITIAL, hello, len, 0) == (ssize_t)len &&
+	    qk_wait(udp, POLLIN) > 0)
+		ret = recv(udp, buf, size, MSG_DONTWAIT);
+out:
+	qk_close(&client);
+	qk_close(&udp);
+	return ret;
+}

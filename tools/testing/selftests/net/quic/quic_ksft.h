@@ -120,6 +120,7 @@ int qk_stream_state(int fd, __s64 id, __u8 state, struct quic_stream_update *up)
 int qk_open(int fd, __s64 *id, __u32 flags);
 bool qk_quiet(int fd);
 void qk_unreadable(__u8 packet[QK_INITIAL], __u32 id);
+ssize_t qk_initial(const struct qk_opts *opts, __u8 *buf, size_t size);
 
 /* quic_tls.c: a handshake with dummy messages and fixed secrets */
 ssize_t qk_hs_send(int fd, __u8 level, const void *buf, size_t len, int flags);
