@@ -25,7 +25,7 @@ use crate::{
     attached::now,
     buf::Datagram,
     common::{
-        deque::Deque,
+        map::OrdMap,
         time::{
             Duration,
             Instant, //
@@ -56,7 +56,7 @@ use crate::{
 
 /// Memory of all together, bytes, for the whole host.
 const MAX_TOTAL: usize = 4 << 20;
-/// Entries of [`Hellos::order`], for the whole host.
+/// How many there may be, for the whole host.
 const MAX_PENDING: usize = 4096;
 /// Packets that one of them may have.
 const MAX_PACKETS: usize = 8;
@@ -80,7 +80,7 @@ pub(crate) struct Pending {
     counters: Arc<Counters>,
     /// Memory of all this, bytes.
     bytes: usize,
-    /// The entry of [`Hellos::order`] that stands for it.
+    /// Its entry in [`Hellos::order`].
     ticket: u64,
 }
 
@@ -122,10 +122,9 @@ impl Pending {
     }
 }
 
-/// One that was kept. It may be gone by now, or have got another ticket with a further packet.
+/// One that was kept.
 struct Kept {
     key: InitialKey,
-    ticket: u64,
     at: Instant,
 }
 
@@ -133,9 +132,11 @@ struct Kept {
 #[pin_data]
 pub(crate) struct Hellos {
     table: Table<InitialKey, Pending>,
-    /// In the order in which they were kept, oldest first. Never locked together with the table.
+    /// By their tickets, oldest first. What is taken out of the table goes here too; an entry for
+    /// nothing stays, until its time is over, only where one was taken in the moment it was kept.
+    /// Never locked together with the table.
     #[pin]
-    order: SpinLockBh<Deque<Kept>>,
+    order: SpinLockBh<OrdMap<u64, Kept>>,
     /// Memory of what is in the table.
     bytes: Atomic<usize>,
     tickets: Atomic<u64>,
@@ -146,7 +147,7 @@ impl Hellos {
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             table: Table::new(Size::Small)?,
-            order <- SpinLockBh::new(Deque::new(), c"quic_hellos", static_lock_class!()),
+            order <- SpinLockBh::new(OrdMap::new(), c"quic_hellos", static_lock_class!()),
             bytes: Atomic::new(0),
             tickets: Atomic::new(0),
         })
@@ -181,8 +182,7 @@ impl Hellos {
             return Err(());
         }
         let at = now();
-        let kept = Kept { key, ticket, at };
-        if self.order.lock().push_back(kept).is_err() {
+        if self.order.lock().insert(ticket, Kept { key, at }).is_err() {
             self.give_up(&key, ticket);
             return Err(());
         }
@@ -197,6 +197,7 @@ impl Hellos {
 
     fn take_if(&self, key: &InitialKey, matches: impl Fn(&Pending) -> bool) -> Option<Pending> {
         let pending = self.table.remove_if(key, matches)?;
+        self.order.lock().remove(&pending.ticket);
         self.bytes.fetch_sub(pending.bytes, Relaxed);
         pending.counters.count_hello_bytes(0, pending.bytes);
         Some(pending)
@@ -211,34 +212,39 @@ impl Hellos {
     /// Gives up those that waited too long, and the oldest while there are too many. A flood of
     /// halves must not keep everybody else out: whoever came last has the best chance.
     fn make_room(&self, now: Instant) {
-        while let Some(oldest) = self.next_to_go(now) {
-            self.give_up(&oldest.key, oldest.ticket);
+        while let Some((ticket, oldest)) = self.next_to_go(now) {
+            self.give_up(&oldest.key, ticket);
         }
     }
 
-    fn next_to_go(&self, now: Instant) -> Option<Kept> {
+    fn next_to_go(&self, now: Instant) -> Option<(u64, Kept)> {
         let mut order = self.order.lock();
         let too_many = order.len() > MAX_PENDING || self.bytes.load(Relaxed) > MAX_TOTAL;
-        let front = order.front()?;
-        if !too_many && now.since(front.at) <= LIFETIME {
+        let (_, oldest) = order.first()?;
+        if !too_many && now.since(oldest.at) <= LIFETIME {
             return None;
         }
-        order.pop_front()
+        order.pop_first()
     }
 
     /// Gives up those that nobody can be asked about any more: the last listener of a port has
     /// ended, or a network namespace.
     pub(crate) fn forget(&self, is_gone: impl Fn(&InitialKey) -> bool) {
-        let mut left = self.order.lock().len();
-        while left > 0 {
-            left = left.saturating_sub(1);
-            let Some(kept) = self.order.lock().pop_front() else {
+        let (mut from, end) = (0, self.tickets.load(Relaxed));
+        loop {
+            let next = self
+                .order
+                .lock()
+                .ceiling(&from)
+                .map(|(ticket, kept)| (ticket, kept.key));
+            let Some((ticket, key)) = next.filter(|(ticket, _)| *ticket < end) else {
                 return;
             };
-            let (key, ticket) = (kept.key, kept.ticket);
-            if is_gone(&key) || self.order.lock().push_back(kept).is_err() {
+            if is_gone(&key) {
+                self.order.lock().remove(&ticket);
                 self.give_up(&key, ticket);
             }
+            from = ticket.saturating_add(1);
         }
     }
 }
@@ -247,7 +253,7 @@ impl Later for Hellos {
     /// Gives up those whose time is over.
     fn run(&self) -> Option<u32> {
         self.make_room(now());
-        let oldest = self.order.lock().front().map(|kept| kept.at)?;
+        let oldest = self.order.lock().first().map(|(_, kept)| kept.at)?;
         let left = LIFETIME.saturating_sub(now().since(oldest)).as_millis();
         Some(u32::try_from(left).unwrap_or(0).saturating_add(SLACK))
     }
