@@ -105,10 +105,11 @@ impl Key for ResetKey {
     }
 }
 
-/// The id of a peer that packets go to now, and its address.
+/// The id of a peer that packets go to now, its address, and the port that they come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct QuoteKey {
     pub(crate) net: NetId,
+    pub(crate) port: u16,
     pub(crate) remote: SocketAddr,
     pub(crate) cid: ConnectionId,
 }
@@ -117,6 +118,7 @@ impl Key for QuoteKey {
     fn with_bytes<R>(&self, hash: impl FnOnce(&[u8]) -> R) -> R {
         let mut bytes = Bytes::<48>::new();
         bytes.push(&self.net.to_bytes());
+        bytes.push(&self.port.to_ne_bytes());
         bytes.push_addr(&self.remote);
         bytes.push(self.cid.as_slice());
         hash(bytes.as_slice())

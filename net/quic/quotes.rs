@@ -3,8 +3,8 @@
 //! Which connection an ICMP message about a packet too big is for, and how it gets there.
 //!
 //! A message quotes the beginning of the packet, and so the id that the packet was sent to. The
-//! connection is looked up by that id, which an attacker off the path does not know, and by the
-//! peer's address: a forged message costs a few lookups and finds nobody. Softirq context.
+//! connection is looked up by that id, which an attacker off the path does not know, by the own
+//! port and the peer's address: a forged message costs a few lookups and finds nobody. Softirq context.
 
 #![forbid(unsafe_code)]
 
@@ -71,6 +71,7 @@ impl Quotes {
             let id = destination(message.quoted(), len).filter(|id| id.len() == len)?;
             let key = QuoteKey {
                 net,
+                port: message.local.port(),
                 remote: message.remote,
                 cid: ConnectionId::new(id)?,
             };
@@ -79,10 +80,12 @@ impl Quotes {
     }
 
     /// Brings the entry of a connection up to date. Without memory it is missing: then the loss of
-    /// packets tells what the messages would have told. Socket lock held.
+    /// packets tells what the messages would have told; and so it is for all but one of those
+    /// connections that a message does not tell apart. Socket lock held.
     pub(crate) fn sync(&self, sk: &Sock<Quic>, at: &mut Attached) {
-        let wanted = at.core.quotable().map(|(remote, cid)| QuoteKey {
+        let wanted = at.core.quotable().map(|(port, remote, cid)| QuoteKey {
             net: sk.raw().net().id(),
+            port,
             remote,
             cid,
         });
@@ -95,7 +98,8 @@ impl Quotes {
         };
         // Tried again with the next id only, whatever comes of it.
         at.quoted = Some(key);
-        let result = self.table.insert(key, sk.to_ref(), |_, _| false);
+        // The peer chooses the ids: it must not be able to make a chain of equal keys.
+        let result = self.table.insert(key, sk.to_ref(), |_, _| true);
         if let (Ok(()), Some(entries)) = (result, self.lengths.get(key.cid.len())) {
             entries.fetch_add(1, Relaxed);
         }

@@ -35,17 +35,18 @@ pub struct PacketTooBig<'a> {
 }
 
 impl Connection {
-    /// What a message about a packet of the active path quotes: the peer's address and the id that
-    /// packets go to. By it the glue finds the connection that a message is for. `None` while no
+    /// What a message about a packet of the active path quotes: the own port, the peer's address and
+    /// the id that packets go to. By it the glue finds the connection that a message is for. `None` while no
     /// message has any effect: before the size of datagrams is looked for, after the end, and on
     /// packets without an id.
-    pub fn quotable(&self) -> Option<(SocketAddr, ConnectionId)> {
+    pub fn quotable(&self) -> Option<(u16, SocketAddr, ConnectionId)> {
         let path = self.paths.active();
         if !self.state.is_open() || !path.mtu.is_on() {
             return None;
         }
         let id = self.remote_ids.get(path.dcid)?;
-        (!id.as_slice().is_empty()).then_some((path.addr.remote, id))
+        let PathAddr { local, remote } = path.addr;
+        (!id.as_slice().is_empty()).then_some((local.port(), remote, id))
     }
 
     /// Takes an ICMP message. Returns whether it is about a packet that this connection may have

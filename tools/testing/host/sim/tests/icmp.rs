@@ -128,7 +128,8 @@ fn what_a_message_quotes_names_the_connection_while_it_can_have_an_effect() {
     pair.wait(Duration::from_millis(15));
     let packet = pair.world.net.take_misfit(Way::Up).expect("a large packet");
     let quotable = || pair.client.borrow().peer.connection.quotable();
-    let (remote, id) = quotable().expect("the size of datagrams is looked for");
+    let (port, remote, id) = quotable().expect("the size of datagrams is looked for");
+    assert_eq!(port, packet.src.port());
     assert_eq!(remote, packet.dst);
     assert_eq!(destination(&packet.bytes, id.len()), Some(id.as_slice()));
 }
