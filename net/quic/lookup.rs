@@ -174,7 +174,7 @@ impl Tables {
             initials: Table::new(Size::Memory)?,
             resets: Table::new(Size::Memory)?,
             quotes: Quotes::new()?,
-            listeners: Table::new(Size::Small)?,
+            listeners: Table::new(Size::Memory)?,
             sharing: Hasher::new(),
             hellos <- Delayed::new(queue, Hellos::new()),
             nets: Table::new(Size::Small)?,

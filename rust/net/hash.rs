@@ -43,7 +43,7 @@ const MAX_BUCKETS: usize = 1 << 19;
 pub enum Size {
     /// Up to some thousand, which something else bounds.
     Small,
-    /// Several for each connection that the host's memory can hold.
+    /// As many as sockets in the host's memory, or several for each of its connections.
     Memory,
 }
 
