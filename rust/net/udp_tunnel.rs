@@ -282,14 +282,12 @@ impl<R: Receiver> Tunnels<R> {
         let opened = open(sk, key, stands_beside, receiver);
         neighbours().for_each(|t| share_port(t.raw(), false));
         let t = opened?;
-        let share = self.share(&t);
         let bucket = table.get_mut(self.place(&t.key)).ok_or(EINVAL)?;
         if bucket.try_reserve_in(1, Gfp::KERNEL).is_err() {
-            // Nobody else knows it: the share has nothing to give back.
-            let _ = ManuallyDrop::new(share);
             self.close(t);
             return Err(ENOMEM);
         }
+        let share = self.share(&t);
         bucket.push_within_capacity(t).map_err(|_| ENOMEM)?;
         Ok(share)
     }
