@@ -609,7 +609,8 @@ void quic_helper_udp6_xmit(struct dst_entry *dst, struct sock *sk, struct sk_buf
 			   const struct in6_addr *saddr, const struct in6_addr *daddr,
 			   u8 tos, u8 ttl, __be16 sport, __be16 dport)
 {
-	struct net *net = dev_net(dst_dev(dst));
+	/* Not the device's: that of a route whose device has gone is in the first one. */
+	struct net *net = sock_net(sk);
 	struct ipv6hdr *ip6h;
 	struct udphdr *uh;
 
