@@ -755,6 +755,22 @@ static int bind_udp(struct socket *sock, const struct udp_port_cfg *cfg)
 }
 
 /*
+ * Its lock is taken below that of a socket which may be of the same family, and
+ * one of the kernel's own too, so that lockdep would take both for one.
+ */
+static void set_udp_lock_class(struct sock *sk)
+{
+	static struct lock_class_key keys[2], slock_keys[2];
+
+	if (sk->sk_family == AF_INET)
+		sock_lock_init_class_and_name(sk, "slock-AF_INET-QUIC-UDP", &slock_keys[0],
+					      "sk_lock-AF_INET-QUIC-UDP", &keys[0]);
+	else
+		sock_lock_init_class_and_name(sk, "slock-AF_INET6-QUIC-UDP", &slock_keys[1],
+					      "sk_lock-AF_INET6-QUIC-UDP", &keys[1]);
+}
+
+/*
  * As udp_sock_create(), for a socket that is not connected and has checksums.
  * With @share it may be bound beside those of quic_helper_udp_share_port().
  */
@@ -767,6 +783,7 @@ int quic_helper_udp_create(struct net *net, const struct udp_port_cfg *cfg,
 	err = sock_create_kern(net, cfg->family, SOCK_DGRAM, 0, &sock);
 	if (err)
 		return err;
+	set_udp_lock_class(sock->sk);
 	if (cfg->ipv6_v6only)
 		err = ip6_sock_set_v6only(sock->sk);
 	if (!err && cfg->bind_ifindex)
