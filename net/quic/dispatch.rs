@@ -83,14 +83,19 @@ impl Chosen {
 }
 
 /// Finds the listener for a packet that no connection or request claims.
-pub(crate) fn judge(demux: &Demux, tunnel: &Tunnel<Demux>, skb: SkBuff, meta: &UdpMeta) -> Verdict {
+pub(crate) fn judge(
+    demux: &Demux,
+    tunnel: &Tunnel<Demux>,
+    mut skb: SkBuff,
+    meta: &UdpMeta,
+) -> Verdict {
     let tables = &demux.globals.tables;
     let key = key_of(tunnel, first_datagram(&skb), meta);
     let any = || match tables.listener(tunnel, meta, &key, None) {
         Some(sk) => Chosen::Listener(sk),
         None => Chosen::Nobody,
     };
-    let incoming = match FirstPacket::parse(first_datagram(&skb)) {
+    let mut incoming = match FirstPacket::parse(first_datagram(&skb)) {
         FirstPacket::Incoming(incoming) if tables.needs_hello(tunnel, meta) => incoming,
         _ => return any().deliver(Vec::new(), skb),
     };
@@ -99,45 +104,56 @@ pub(crate) fn judge(demux: &Demux, tunnel: &Tunnel<Demux>, skb: SkBuff, meta: &U
         return Verdict::Drop;
     };
     pending.read(&skb);
-    let chosen = match pending.collector.hello() {
-        Hello::Complete(hello) => match tables.listener(tunnel, meta, &key, Some(&hello)) {
-            Some(sk) => Chosen::Listener(sk),
-            None if tables.has_protocol(tunnel, meta, &hello) => {
-                Chosen::Refused(incoming, UNRECOGNIZED_NAME)
-            }
-            None => Chosen::Refused(incoming, NO_APPLICATION_PROTOCOL),
-        },
-        Hello::Malformed => any(),
-        Hello::Incomplete => return keep(demux, key, incoming, pending, skb),
-    };
-    chosen.deliver(pending.packets, skb)
+    loop {
+        let chosen = match pending.collector.hello() {
+            Hello::Complete(hello) => match tables.listener(tunnel, meta, &key, Some(&hello)) {
+                Some(sk) => Chosen::Listener(sk),
+                None if tables.has_protocol(tunnel, meta, &hello) => {
+                    Chosen::Refused(incoming, UNRECOGNIZED_NAME)
+                }
+                None => Chosen::Refused(incoming, NO_APPLICATION_PROTOCOL),
+            },
+            Hello::Malformed => any(),
+            Hello::Incomplete => match keep(demux, key, incoming, pending, skb) {
+                Ok(verdict) => return verdict,
+                Err(joined) => {
+                    (incoming, pending, skb) = joined;
+                    continue;
+                }
+            },
+        };
+        return chosen.deliver(pending.packets, skb);
+    }
 }
 
 /// Keeps an incomplete ClientHello. Under load the client has to prove its address first, and starts
-/// again when it does.
+/// again when it does. Hands it back with more packets if another CPU had some.
 fn keep(
     demux: &Demux,
     key: InitialKey,
     mut incoming: Incoming,
     mut pending: Pending,
     skb: SkBuff,
-) -> Verdict {
+) -> Result<Verdict, (Incoming, Pending, SkBuff)> {
     let hellos = &demux.globals.tables.hellos;
     if !pending.is_proven && hellos.is_loaded() {
         let token_key = demux.globals.retry_key(key.net);
         // A token of another kind is a listener's, and which one is not known yet.
         match incoming.validate(now(), &token_key, skb.data(), key.remote) {
             Validation::Valid(_) => pending.is_proven = true,
-            Validation::InvalidRetry => return Verdict::Refuse(incoming, INVALID_TOKEN),
-            Validation::NoToken | Validation::Unknown => return Verdict::Retry(incoming),
+            Validation::InvalidRetry => return Ok(Verdict::Refuse(incoming, INVALID_TOKEN)),
+            Validation::NoToken | Validation::Unknown => return Ok(Verdict::Retry(incoming)),
         }
     }
-    if hellos.keep(key, pending, skb).is_err() {
-        return Verdict::Drop;
+    match hellos.keep(key, pending, skb) {
+        Ok(()) => {
+            // After it was kept, so that it is not overlooked.
+            hellos.run_within(PATIENCE);
+            Ok(Verdict::Kept)
+        }
+        Err(Some((pending, skb))) => Err((incoming, pending, skb)),
+        Err(None) => Ok(Verdict::Drop),
     }
-    // After it was kept, so that it is not overlooked.
-    hellos.run_within(PATIENCE);
-    Verdict::Kept
 }
 
 /// The first datagram of a batch.

@@ -120,6 +120,24 @@ impl Pending {
         self.bytes = bytes;
         Ok(())
     }
+
+    /// Takes the last packet off again, which stays read.
+    fn pop(&mut self) -> Option<SkBuff> {
+        let skb = self.packets.pop()?;
+        let less = skb.truesize().saturating_add(skb.len());
+        self.bytes = self.bytes.saturating_sub(less);
+        Some(skb)
+    }
+
+    /// Adds the packets of another one of the same client, and reads them.
+    fn absorb(&mut self, other: Self) -> Result<(), ()> {
+        self.is_proven |= other.is_proven;
+        for skb in other.packets {
+            self.read(&skb);
+            self.push(skb)?;
+        }
+        Ok(())
+    }
 }
 
 /// One that was kept.
@@ -160,34 +178,56 @@ impl Hellos {
 
     /// Keeps one with a further packet, until [`Self::take`] or its time is over. Without room for the
     /// packet nothing is left of it. The caller sees to [`Later::run`].
+    ///
+    /// Where another CPU has kept a packet of the same client since this one was taken, both are
+    /// handed back as one, with the packet: they may be all of the ClientHello.
     pub(crate) fn keep(
         &self,
         key: InitialKey,
         mut pending: Pending,
         skb: SkBuff,
-    ) -> Result<(), ()> {
+    ) -> Result<(), Option<(Pending, SkBuff)>> {
         if pending.push(skb).is_err() {
             pending.counters.count_hello_drop(pending.packets.len());
-            return Err(());
+            return Err(None);
         }
         let (ticket, bytes) = (self.tickets.fetch_add(1, Relaxed), pending.bytes);
         let counters = pending.counters.clone();
         pending.ticket = ticket;
         self.bytes.fetch_add(bytes, Relaxed);
         counters.count_hello_bytes(bytes, 0);
-        if self.table.insert(key, pending, |_, _| true).is_err() {
-            // Another packet of the same client was faster, or there is no memory.
+        let offered = self.table.offer(key, pending, |_, _| true);
+        if !matches!(offered, Ok(None)) {
             self.bytes.fetch_sub(bytes, Relaxed);
             counters.count_hello_bytes(0, bytes);
-            return Err(());
+            return Err(offered
+                .ok()
+                .flatten()
+                .and_then(|mine| self.join(&key, mine)));
         }
         let at = now();
         if self.order.lock().insert(ticket, Kept { key, at }).is_err() {
             self.give_up(&key, ticket);
-            return Err(());
+            return Err(None);
         }
         self.make_room(at);
         Ok(())
+    }
+
+    /// What was kept of a client meanwhile together with `mine`, whose last packet is apart.
+    fn join(&self, key: &InitialKey, mut mine: Pending) -> Option<(Pending, SkBuff)> {
+        let skb = mine.pop()?;
+        let Some(mut kept) = self.take(key) else {
+            return Some((mine, skb));
+        };
+        let counters = kept.counters.clone();
+        let packets = kept.packets.len().saturating_add(mine.packets.len());
+        if kept.absorb(mine).is_err() {
+            counters.count_hello_drop(packets);
+            return None;
+        }
+        kept.read(&skb);
+        Some((kept, skb))
     }
 
     /// Takes what was kept of a client out of the table, and its memory off the account.

@@ -145,6 +145,14 @@ impl<K: Key, V: Send> Table<K, V> {
     /// Adds an entry, unless `conflict` finds that one of the same key and the new one cannot be
     /// there together: then `EADDRINUSE`. `ENOMEM` without memory.
     pub fn insert(&self, key: K, value: V, conflict: impl Fn(&V, &V) -> bool) -> Result {
+        match self.offer(key, value, conflict)? {
+            None => Ok(()),
+            Some(_) => Err(EADDRINUSE),
+        }
+    }
+
+    /// As [`Self::insert`], but hands a value back that cannot be there together with another one.
+    pub fn offer(&self, key: K, value: V, conflict: impl Fn(&V, &V) -> bool) -> Result<Option<V>> {
         let node = Node {
             key,
             value,
@@ -154,11 +162,11 @@ impl<K: Key, V: Send> Table<K, V> {
         let mut head = self.bucket(&key).ok_or(EINVAL)?.lock();
         if iter(&head).any(|n| n.key == key && conflict(&n.value, &node.value)) {
             drop(head);
-            return Err(EADDRINUSE);
+            return Ok(Some(KBox::into_inner(node).value));
         }
         node.next = head.take();
         *head = Some(node);
-        Ok(())
+        Ok(None)
     }
 
     /// The first result of `pick` on the values of `key`. `pick` runs under a spin lock.

@@ -108,4 +108,86 @@ QUIC_TEST_F(hellos, hellos_that_came_whole_do_not_count_among_those_that_wait)
 	EXPECT_EQ(retries, qk_snmp("QuicRetryOut"));
 }
 
+#define CLIENTS		400
+#define TRIES		5
+
+/* Sends a packet to the listener for each client, at the same time as another one does. */
+struct sender {
+	const int *clients;
+	const __u8 *packet;
+	const struct sockaddr_storage *to;
+	socklen_t len;
+	pthread_barrier_t *ready;
+	int failed;
+};
+
+static void *send_half(void *arg)
+{
+	struct sender *s = arg;
+	int i;
+
+	for (i = 0; i < CLIENTS; i++) {
+		pthread_barrier_wait(s->ready);
+		if (sendto(s->clients[i], s->packet, QK_INITIAL, 0, (struct sockaddr *)s->to,
+			   s->len) < 0)
+			s->failed++;
+	}
+	return NULL;
+}
+
+/* Both halves of each client's hello, by two threads.  Packets that were not sent, or -errno. */
+static int throw_both_at_once(const int *clients, const struct sockaddr_storage *to,
+			      socklen_t len, __u8 packets[HALVES][QK_INITIAL])
+{
+	struct sender senders[HALVES];
+	pthread_t threads[HALVES];
+	pthread_barrier_t ready;
+	int i, failed = 0;
+
+	pthread_barrier_init(&ready, NULL, HALVES);
+	for (i = 0; i < HALVES; i++) {
+		senders[i] = (struct sender){ clients, packets[i], to, len, &ready, 0 };
+		if (pthread_create(&threads[i], NULL, send_half, &senders[i]))
+			exit(1);
+	}
+	for (i = 0; i < HALVES; i++) {
+		pthread_join(threads[i], NULL);
+		failed += senders[i].failed;
+	}
+	pthread_barrier_destroy(&ready);
+	return failed;
+}
+
+/* Two CPUs find nothing kept of the client, and each has a half to keep. */
+QUIC_TEST_F(hellos, halves_that_come_at_once_find_each_other)
+{
+	__u8 packets[HALVES][QK_INITIAL];
+	struct sockaddr_storage ss, to;
+	int clients[CLIENTS], try, i;
+	__s64 drops;
+	socklen_t len;
+
+	ASSERT_EQ(0, capture_hello(&self->opts, packets));
+	self->opts.alpn = "h3";
+	self->listener = qk_listen(&self->opts);
+	ASSERT_LE(0, self->listener);
+	drops = qk_snmp("QuicHelloDrop");
+	qk_loopback(&to, variant->family, qk_port(self->listener));
+	for (try = 0; try < TRIES; try++) {
+		for (i = 0; i < CLIENTS; i++) {
+			len = qk_loopback(&ss, variant->family, FIRST_PORT + try * CLIENTS + i);
+			clients[i] = socket(ss.ss_family, SOCK_DGRAM, 0);
+			ASSERT_LE(0, clients[i]);
+			ASSERT_EQ(0, bind(clients[i], (struct sockaddr *)&ss, len));
+		}
+		EXPECT_EQ(0, throw_both_at_once(clients, &to, len, packets));
+		for (i = 0; i < CLIENTS; i++)
+			qk_close(&clients[i]);
+		EXPECT_TRUE(hellos_are_kept(false)) {
+			TH_LOG("%lld bytes are left", (long long)qk_snmp("QuicHelloBytes"));
+		}
+	}
+	EXPECT_EQ(drops, qk_snmp("QuicHelloDrop"));
+}
+
 TEST_HARNESS_MAIN
