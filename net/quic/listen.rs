@@ -6,13 +6,18 @@
 
 use core::net::IpAddr;
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    static_lock_class,
+    sync::Arc, //
+};
 
 use crate::{
     aead::{
         hmac,
         Hash, //
     },
+    attached::now,
     bind,
     demux::Demux,
     family,
@@ -22,10 +27,12 @@ use crate::{
             inet,
             sock::Owned, //
         },
-        rand, //
+        rand,
+        sync::SpinLockBh, //
     },
     listening::Listening,
     lookup::PortKey,
+    packet::replay::ReplayFilter,
     poll,
     requests::Requests,
     socket::{
@@ -34,11 +41,16 @@ use crate::{
     },
 };
 
+/// Which tokens were used already, of a listener or of a whole `SO_REUSEPORT` group.
+pub(crate) type UsedTokens = SpinLockBh<ReplayFilter>;
+
 /// What a listening socket keeps.
 pub(crate) struct Listener {
     key: PortKey,
     /// Clients that wait to be accepted.
     pub(crate) requests: Requests,
+    /// The tokens of NEW_TOKEN frames that clients have come back with.
+    pub(crate) used: Arc<UsedTokens>,
 }
 
 impl Listener {
@@ -85,7 +97,7 @@ fn publish(sk: &mut Owned<'_, Quic>, backlog: u32) -> Result {
         net: raw.net().id(),
         port: addr.port(),
     };
-    let entry = Listening {
+    let mut entry = Listening {
         addr,
         v6only: raw.v6only(),
         device: raw.device(),
@@ -94,23 +106,35 @@ fn publish(sk: &mut Owned<'_, Quic>, backlog: u32) -> Result {
         reuseport: raw.reuseport(),
         user: raw.user(),
         id: rand::u64(),
+        used: used_tokens()?,
         sk: sk.sk().to_ref(),
     };
     let globals = &sk.sk().shared().globals;
+    let listeners = &globals.tables.listeners;
     let token_key = token_key(globals, &key, &entry);
-    globals
-        .tables
-        .listeners
-        .insert(key, entry, Listening::conflicts)?;
+    // Of two that join at the same moment each may keep its own: a token is good twice then.
+    if let Some(shared) = listeners.find(&key, |l| l.used_with(&entry)) {
+        entry.used = shared;
+    }
+    let used = entry.used.clone();
+    listeners.insert(key, entry, Listening::conflicts)?;
     sk.options.token_key = token_key;
     sk.backlog = backlog;
     sk.role = Role::Listener(Listener {
         key,
         requests: Requests::new(),
+        used,
     });
     raw.set_state(inet::LISTEN);
     poll::publish(sk);
     Ok(())
+}
+
+/// None used yet. Process context.
+fn used_tokens() -> Result<Arc<UsedTokens>> {
+    let filter = ReplayFilter::new(now())?;
+    let lock = SpinLockBh::new(filter, c"quic_used_tokens", static_lock_class!());
+    Arc::pin_init(lock, GFP_KERNEL)
 }
 
 /// What seals this listener's address validation tokens and makes its ticket keys: a secret of its

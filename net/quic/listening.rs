@@ -30,6 +30,7 @@ use crate::{
         sock::SockRef,
         udp_tunnel::Tunnel, //
     },
+    listen::UsedTokens,
     lookup::{
         InitialKey,
         PortKey,
@@ -60,6 +61,8 @@ pub(crate) struct Listening {
     pub(crate) user: User,
     /// Tells the listeners of a group apart when clients are shared out.
     pub(crate) id: u64,
+    /// The tokens of its own, or of the group, that clients have used.
+    pub(crate) used: Arc<UsedTokens>,
     /// The socket.
     pub(crate) sk: SockRef<Quic>,
 }
@@ -85,6 +88,12 @@ impl Listening {
             && self.user == other.user
             && self.alpn.as_slice() == other.alpn.as_slice()
             && self.servers.as_slice() == other.servers.as_slice()
+    }
+
+    /// The tokens used at this listener, if `other` is of its group and has them to share.
+    pub(crate) fn used_with(&self, other: &Self) -> Option<Arc<UsedTokens>> {
+        let is_same = self.addr == other.addr && self.device == other.device;
+        (is_same && self.is_grouped_with(other)).then(|| self.used.clone())
     }
 
     /// Whether both cannot listen on the same port at a time.

@@ -301,12 +301,13 @@ fn admit(
         Some(TokenKind::Retry) => retry_key(),
         _ => TokenKey::new(sk.options.token_key),
     };
-    let validation = incoming.validate(now(), &token_key, skb.data(), meta.remote);
+    let found = incoming.validate(now(), &token_key, skb.data(), meta.remote);
     let wants_retry = sk.options.config.validate_peer_address != 0;
     let room = room(sk);
     let Role::Listener(listener) = &mut sk.role else {
         return;
     };
+    let validation = incoming.take_token(found, &mut listener.used.lock(), now());
     if validation == Validation::InvalidRetry {
         let error = TransportError::invalid_token("token not valid");
         stateless::refuse(raw, meta, &incoming, &error);

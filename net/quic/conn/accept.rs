@@ -42,6 +42,7 @@ use crate::{
     mem::Vec,
     packet::{
         self,
+        replay::ReplayFilter,
         token::{
             Claims,
             TokenError,
@@ -89,12 +90,12 @@ pub struct Incoming {
 pub enum Validation {
     /// There was none.
     NoToken,
-    /// The address is the client's; the number names the token for a replay filter, if it is of
-    /// NEW_TOKEN.
+    /// The address is the client's; the number names the token for [`Incoming::take_token`], if it
+    /// is of NEW_TOKEN.
     Valid(Option<u64>),
     /// A Retry token that is not valid: the client is to be refused with INVALID_TOKEN.
     InvalidRetry,
-    /// Any other token that is not valid: as good as none.
+    /// Any other token that is not valid, or was used before: as good as none.
     Unknown,
 }
 
@@ -184,9 +185,24 @@ impl Incoming {
         self.claims.is_some()
     }
 
-    /// Takes back what [`Self::validate`] found: a token that was used before proves nothing.
-    pub fn forget_token(&mut self) {
-        self.claims = None;
+    /// Notes that the token that [`Self::validate`] has `found` good is used. One of NEW_TOKEN that
+    /// was used before proves nothing: whoever was at the address once could come with it as often
+    /// as he likes. One of Retry is for one attempt, whose packets may come more than once.
+    // RFC 9000 8.1.4 #6
+    // RFC 9000 8.1.4 #8
+    pub fn take_token(
+        &mut self,
+        found: Validation,
+        used: &mut ReplayFilter,
+        now: Instant,
+    ) -> Validation {
+        match found {
+            Validation::Valid(Some(nonce)) if !used.insert(nonce, now) => {
+                self.claims = None;
+                Validation::Unknown
+            }
+            other => other,
+        }
     }
 
     /// Destination Connection ID of the client's very first packet.

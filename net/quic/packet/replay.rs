@@ -8,10 +8,17 @@
 #![forbid(unsafe_code)]
 
 use super::token::TokenKind;
-use crate::common::Instant;
+use crate::{
+    common::Instant,
+    mem::{
+        AllocError,
+        Vec, //
+    },
+};
 
-/// Bits of one generation; at a thousand tokens in one lifetime one in twenty is wrongly refused.
-const BITS: usize = 8192;
+/// Bits of one generation, 8 KiB; at eight thousand tokens in one lifetime one in twenty is wrongly
+/// refused. A part of a nonce has so many values.
+const BITS: usize = 1 << 16;
 const WORDS: usize = BITS / 64;
 
 /// Remembers used tokens for at least as long as they would be accepted.
@@ -20,19 +27,22 @@ const WORDS: usize = BITS / 64;
 /// read.
 #[derive(Debug)]
 pub struct ReplayFilter {
-    current: [u64; WORDS],
-    older: [u64; WORDS],
+    current: Vec<u64>,
+    older: Vec<u64>,
     since: Instant,
 }
 
 impl ReplayFilter {
-    /// Starts with no token seen.
-    pub const fn new(now: Instant) -> Self {
-        Self {
-            current: [0; WORDS],
-            older: [0; WORDS],
+    /// Starts with no token seen, and with all the memory that it will ever have.
+    pub fn new(now: Instant) -> Result<Self, AllocError> {
+        let mut filter = Self {
+            current: Vec::new(),
+            older: Vec::new(),
             since: now,
-        }
+        };
+        filter.current.try_resize(WORDS, 0)?;
+        filter.older.try_resize(WORDS, 0)?;
+        Ok(filter)
     }
 
     /// Notes a token by its nonce; says whether it is surely new.
@@ -41,16 +51,16 @@ impl ReplayFilter {
         let lifetime = TokenKind::NewToken.lifetime();
         let age = now.since(self.since);
         if age >= lifetime {
-            self.older = match age < lifetime.saturating_mul(2) {
-                true => self.current,
-                false => [0; WORDS],
-            };
-            self.current = [0; WORDS];
+            core::mem::swap(&mut self.current, &mut self.older);
+            self.current.as_mut_slice().fill(0);
+            if age >= lifetime.saturating_mul(2) {
+                self.older.as_mut_slice().fill(0);
+            }
             self.since = now;
         }
         // The nonce is random: four parts of it are four independent positions.
         let parts = [0u32, 16, 32, 48].map(|shift| nonce.wrapping_shr(shift) as usize % BITS);
-        let is_set = |words: &[u64; WORDS], at: usize| {
+        let is_set = |words: &[u64], at: usize| {
             let word = words.get(at / 64).copied().unwrap_or(0);
             // CAST: below 64.
             word.wrapping_shr((at % 64) as u32) & 1 == 1
@@ -58,7 +68,7 @@ impl ReplayFilter {
         let seen = parts.iter().all(|at| is_set(&self.current, *at))
             || parts.iter().all(|at| is_set(&self.older, *at));
         for at in parts {
-            if let Some(word) = self.current.get_mut(at / 64) {
+            if let Some(word) = self.current.as_mut_slice().get_mut(at / 64) {
                 // CAST: below 64.
                 *word |= 1u64.wrapping_shl((at % 64) as u32);
             }
@@ -84,16 +94,16 @@ mod tests {
         // RFC 9000 8.1.4 #6 test, RFC 9000 8.1.4 #8 test
         let start = Instant::from_nanos(7);
         let at = |secs| start.saturating_add(Duration::from_secs(secs));
-        let mut filter = ReplayFilter::new(start);
-        let wrong = (0..1_000)
-            .filter(|nr| !filter.insert(nonce(*nr), at(*nr / 2)))
+        let mut filter = ReplayFilter::new(start).expect("memory");
+        let wrong = (0..8_000)
+            .filter(|nr| !filter.insert(nonce(*nr), at(*nr / 16)))
             .count();
-        assert!(wrong < 20, "{wrong} of 1000 wrongly called seen");
-        for nr in 0..1_000 {
+        assert!(wrong < 160, "{wrong} of 8000 wrongly called seen");
+        for nr in 0..8_000 {
             assert!(!filter.insert(nonce(nr), at(500)));
         }
         // Noted again at 500, so still known 600 seconds later, in the older generation.
-        for nr in 0..1_000 {
+        for nr in 0..8_000 {
             assert!(!filter.insert(nonce(nr), at(1_100)), "{nr}");
         }
         assert!(filter.insert(nonce(5), at(10_000)));

@@ -33,6 +33,7 @@ use quic_core::conn::{
     PathAddr,
     State, //
 };
+use quic_core::packet::replay::ReplayFilter;
 use quic_core::packet::stateless;
 use quic_core::packet::token::{
     Claims,
@@ -206,6 +207,7 @@ pub struct Server {
     /// Preferred address that new connections announce.
     pub preferred: Option<SocketAddr>,
     ids: HashMap<Vec<u8>, usize>,
+    used: ReplayFilter,
     rng: SeedRng,
     answers: VecDeque<Packet>,
     watch: Watch,
@@ -221,6 +223,7 @@ impl Server {
             stats: Stats::default(),
             preferred: None,
             ids: HashMap::new(),
+            used: ReplayFilter::new(Instant::from_nanos(0)).expect("memory"),
             rng: SeedRng::new(seed, 2),
             answers: VecDeque::new(),
             watch: Watch::default(),
@@ -269,7 +272,8 @@ impl Server {
 
     fn accept(&mut self, now: Instant, packet: &Packet, mut incoming: Incoming) {
         let key = TokenKey::new(self.setup.config.token_key);
-        match incoming.validate(now, &key, &packet.bytes, packet.src) {
+        let found = incoming.validate(now, &key, &packet.bytes, packet.src);
+        match incoming.take_token(found, &mut self.used, now) {
             Validation::InvalidRetry => {
                 let error = TransportError::invalid_token("retry token");
                 let mut out = [0u8; 200];
