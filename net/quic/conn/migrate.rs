@@ -140,13 +140,10 @@ impl Connection {
         })
     }
 
-    /// The slot that the path of a packet has now: a PATH_RESPONSE at its beginning may have made
-    /// the path on trial the one in use.
+    /// The slot that the path of a packet has now: a frame at its beginning may have made the path
+    /// the one in use, or another one, or may have been the end of it.
     pub(super) fn present_slot(&self, packet: &Arrived) -> Option<Slot> {
-        match packet.slot {
-            Some(Slot::Probe) if self.paths.get(Slot::Probe).is_none() => Some(Slot::Active),
-            other => other,
-        }
+        self.paths.find(packet.path?)
     }
 
     /// Whether a datagram from an address not seen before may be looked at.
@@ -207,8 +204,8 @@ impl Connection {
         cx: &mut Cx<'_>,
         packet: &Arrived,
     ) -> Result<(), TransportError> {
-        // RFC 9000 9.5 #3: where no path was made of its address the peer is not followed, and the id
-        // it sends to there is no sign of a NAT.
+        // RFC 9000 9.5 #3: where no path was made of its address, or none is left, the peer is not
+        // followed, and the id it sends to there is no sign of a NAT.
         let Some(slot) = self.present_slot(packet) else {
             return Ok(());
         };
@@ -216,7 +213,8 @@ impl Connection {
             self.active_carrier = packet.carrier;
             return Ok(());
         }
-        if self.side == Side::Client {
+        // The packet itself has proved another path, and the peer is there.
+        if self.side == Side::Client || packet.slot == Some(Slot::Active) {
             return Ok(());
         }
         let local = self.paths.active().addr.local;

@@ -134,6 +134,7 @@ impl Connection {
             level: header.level,
             pn: opened.pn,
             slot: None,
+            path: None,
             carrier: None,
             payload: opened.payload,
             generation,

@@ -214,6 +214,20 @@ impl Connection {
         Outcome::Opened
     }
 
+    /// The path of an authentic packet: one there is, or that is made of it.
+    fn locate(&mut self, arrival: &Arrival, arrived: &mut Arrived) -> Result<(), TransportError> {
+        arrived.slot = arrival.slot;
+        if arrived.slot.is_none() && arrived.level == Level::App {
+            arrived.slot = match self.paths.find(arrival.path) {
+                None => self.adopt_path(arrival.path, arrived.carrier, arrival.bytes)?,
+                known => known,
+            };
+        }
+        let path = arrived.slot.and_then(|slot| self.paths.get(slot));
+        arrived.path = path.map(|path| path.addr);
+        Ok(())
+    }
+
     /// An authentic packet: its frames, then what its arrival means.
     fn process(
         &mut self,
@@ -240,13 +254,7 @@ impl Connection {
             return Ok(());
         }
         self.on_authentic(cx, header)?;
-        arrived.slot = arrival.slot;
-        if arrived.slot.is_none() && arrived.level == Level::App {
-            arrived.slot = match self.paths.find(arrival.path) {
-                None => self.adopt_path(arrival.path, arrived.carrier, arrival.bytes)?,
-                known => known,
-            };
-        }
+        self.locate(arrival, arrived)?;
         if let (Level::App, Some(slot)) = (arrived.level, arrived.slot) {
             if let Some(path) = self.paths.get_mut(slot) {
                 path.spin.on_received(self.side, arrived.pn, header.spin);

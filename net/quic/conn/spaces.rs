@@ -32,6 +32,7 @@ use crate::{
     },
     path::{
         Ecn,
+        PathAddr,
         Slot, //
     },
     recovery::{
@@ -48,8 +49,10 @@ pub(super) struct Arrived {
     pub level: Level,
     /// Its number.
     pub pn: u64,
-    /// The path it came on, if that is one.
+    /// Where the path it came on was when it came, if that is one.
     pub slot: Option<Slot>,
+    /// The addresses of that path, by which it is found again.
+    pub path: Option<PathAddr>,
     /// Sequence number of the own id it was sent to; none for the original destination id.
     pub carrier: Option<u64>,
     /// Where its frames lie in the datagram.

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Paths that change under a packet that is being read, and what of the one left lingers on.
+
+mod forge;
+
+use std::net::SocketAddr;
+
+use forge::Lab;
+use quic_core::common::{
+    ConnectionId,
+    Reader,
+    Side, //
+};
+use quic_core::frame::Frame;
+use quic_sim::net::Packet;
+
+const PATH_RESPONSE: u8 = 0x1b;
+
+fn other(host: u8) -> SocketAddr {
+    SocketAddr::from(([203, 0, 113, host], 1_000))
+}
+
+/// A packet that does more than probe, with enough bytes to be answered by a full datagram.
+fn ping() -> Vec<u8> {
+    [&[1][..], &[0; 600]].concat()
+}
+
+/// The data of the challenge that the server has sent to an address.
+fn challenge(lab: &Lab, packets: &[Packet], to: SocketAddr) -> Vec<u8> {
+    for packet in packets.iter().filter(|packet| packet.dst == to) {
+        let payload = lab.open(Side::Server, &packet.bytes);
+        let mut reader = Reader::new(&payload);
+        while !reader.is_empty() {
+            if let Ok(Frame::PathChallenge { data }) = Frame::parse(&mut reader) {
+                return data.to_vec();
+            }
+        }
+    }
+    panic!("no challenge to {to}");
+}
+
+/// The ids that packets to an address go to.
+fn ids_to(packets: &[Packet], to: SocketAddr) -> Vec<Vec<u8>> {
+    let there = packets.iter().filter(|packet| packet.dst == to);
+    there.map(|packet| packet.bytes[1..9].to_vec()).collect()
+}
+
+fn own_id(lab: &mut Lab, number: u64) -> ConnectionId {
+    let ids = lab.ids(Side::Server);
+    ids.iter().find(|(seq, _)| *seq == number).expect("an id").1
+}
+
+#[test]
+fn an_answer_that_comes_by_the_path_left_is_no_move_back() {
+    // RFC 9000 9.5 #3 test
+    let mut lab = Lab::new(1);
+    let home = forge::addr(Side::Client);
+    let (first, second) = (own_id(&mut lab, 0), own_id(&mut lab, 1));
+    lab.use_id(&second);
+    lab.inject_from(other(5), &ping());
+    let packets = lab.drive(Side::Server);
+    let data = challenge(&lab, &packets, other(5));
+    assert_eq!(lab.stats(Side::Server).migration_in, 1);
+    // It validates the new path, and with that the old one is no path any more.
+    lab.use_id(&first);
+    lab.inject(Side::Client, &[&[PATH_RESPONSE][..], &data, &[1]].concat());
+    assert_eq!(lab.stats(Side::Server).migration_in, 1);
+    assert_eq!(lab.remote(Side::Server), other(5));
+    // To the id that the old address has used it is no change under way, but a move: it gets an id of
+    // its own.
+    lab.inject(Side::Client, &ping());
+    let packets = lab.drive(Side::Server);
+    assert_eq!(lab.stats(Side::Server).migration_in, 2);
+    let (new, old) = (ids_to(&packets, other(5)), ids_to(&packets, home));
+    assert!(!new.is_empty() && !old.is_empty());
+    assert!(old.iter().all(|id| !new.contains(id)), "{old:?} {new:?}");
+}
+
+#[test]
+fn a_challenge_is_answered_on_its_path_or_not_at_all() {
+    // RFC 9000 8.2.2 #3 test
+    let mut lab = Lab::new(1);
+    // The packet that asks takes all ids back but one, which the path in use gets.
+    let ids = [&[0x18, 20, 20, 8][..], &[9; 8], &[7; 16]].concat();
+    let frames = [&ids[..], &[0x1a], &[5; 8], &[0; 600]].concat();
+    lab.inject_from(other(7), &frames);
+    let packets = lab.drive(Side::Server);
+    assert!(lab.state(Side::Server).is_open());
+    assert!(packets.iter().all(|packet| packet.dst != other(7)));
+    assert!(!packets.is_empty());
+    for packet in &packets {
+        let kinds = lab.kinds(Side::Server, packet);
+        assert!(!kinds.contains(&PATH_RESPONSE.into()), "{kinds:?}");
+    }
+}
