@@ -6,10 +6,7 @@
 
 use super::{
     ecn::EcnPath,
-    loss::{
-        Episode,
-        Reordering, //
-    },
+    loss::Reordering,
     pacing::Pacer,
     persistent::LossRun,
     rate::RateSampler,
@@ -49,7 +46,9 @@ impl Recovery {
         self.rate = RateSampler::default();
         self.ecn = EcnPath::new(self.config.ecn);
         self.run = LossRun::default();
-        self.episode = Episode::default();
+        // Its number is a new one: packets of the path left that arrive after all take back nothing
+        // that happened here.
+        self.episode.begin();
         self.reordering = Reordering::default();
         self.pto_count = 0;
         self.limited_at = None;

@@ -138,3 +138,37 @@ fn pacing_spreads_a_window_over_the_round_trip() {
     let took = bed.now.since(start).as_millis();
     assert!((44..=50).contains(&took), "{took} ms");
 }
+
+#[test]
+fn what_was_lost_on_the_path_left_takes_nothing_back_on_the_new_one() {
+    // RFC 9000 9.4 #1 test
+    let mut bed = Bed::confirmed();
+    bed.sample(ms(50));
+    bed.advance(ms(1));
+    let old = bed.send_many(4);
+    bed.advance(ms(50));
+    assert_eq!(bed.ack_each(&old[3..]).lost, 1);
+    bed.recovery.reset_for_path(1, SIZE, Some(ms(50)));
+    let mut new = vec![];
+    for _ in 0..4 {
+        let packet = SentPacket {
+            path: 1,
+            ..bed.packet()
+        };
+        new.push(bed.send_packet(Space::Data, packet));
+    }
+    let before = bed.recovery.congestion().window();
+    bed.advance(ms(50));
+    // Of the new path one is lost, of the old one the rest.
+    let summary = bed.ack_each(&new[3..]);
+    assert!(summary.is_congested);
+    assert_eq!(summary.lost, 3);
+    let half = bed.recovery.congestion().window();
+    assert!(half < before);
+    // That of the old path was only late.
+    assert_eq!(bed.ack_each(&old[..1]).spurious, 1);
+    assert_eq!(bed.recovery.congestion().window(), half);
+    // One of the new path takes its event back.
+    assert_eq!(bed.ack_each(&new[..1]).spurious, 1);
+    assert!(bed.recovery.congestion().window() >= before);
+}
