@@ -3,7 +3,7 @@
 //! Address validation tokens (RFC 9000 sections 8.1.1 to 8.1.4).
 //!
 //! ```text
-//!  kind (1) | salt (16) | sealed: time (8)  len odcid  len rscid | tag (16)
+//!  kind (4) | salt (16) | sealed: time (8)  len odcid  len rscid | tag (16)
 //! ```
 //!
 //! Kind and the client's address are authenticated with the rest, so that a token serves only the
@@ -49,20 +49,23 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
-    const fn byte(self) -> u8 {
+    /// How its tokens begin. Long enough that a token which somebody else gave for a later connection,
+    /// another implementation behind the same name for instance, is never taken for one of ours that
+    /// was spoilt: a client with a bad token of a Retry is refused, and would be each time.
+    // RFC 9000 8.1.3 #14
+    const fn mark(self) -> [u8; MARK_LEN] {
         match self {
-            TokenKind::NewToken => 0,
-            TokenKind::Retry => 1,
+            TokenKind::NewToken => *b"\0new",
+            TokenKind::Retry => *b"\x01try",
         }
     }
 
     /// What `token` says that it is, unless it is none of ours.
     pub fn of(token: &[u8]) -> Option<Self> {
-        match token.first()? {
-            0 => Some(TokenKind::NewToken),
-            1 => Some(TokenKind::Retry),
-            _ => None,
-        }
+        let mark = token.first_chunk::<MARK_LEN>()?;
+        [TokenKind::NewToken, TokenKind::Retry]
+            .into_iter()
+            .find(|kind| kind.mark() == *mark)
     }
 
     /// How long a token is accepted.  A Retry is answered at once, at worst after a few losses.
@@ -109,12 +112,13 @@ pub enum TokenError {
 }
 
 /// The longest token in bytes.
-pub const MAX_TOKEN_LEN: usize = 1 + SALT_LEN + MAX_PLAIN_LEN + TAG_LEN;
+pub const MAX_TOKEN_LEN: usize = MARK_LEN + SALT_LEN + MAX_PLAIN_LEN + TAG_LEN;
 
+const MARK_LEN: usize = 4;
 const SALT_LEN: usize = 16;
 const MAX_PLAIN_LEN: usize = 8 + 2 * (1 + ConnectionId::MAX_LEN);
 /// Kind, salt, address, port.
-const MAX_AAD_LEN: usize = 1 + SALT_LEN + 16 + 2;
+const MAX_AAD_LEN: usize = MARK_LEN + SALT_LEN + 16 + 2;
 
 /// The server's key for its tokens, wiped when dropped.
 pub struct TokenKey([u8; 32]);
@@ -146,7 +150,7 @@ impl TokenKey {
             .seal(0, &mut scratch, aad_len, end, &[])?;
         let sealed = scratch.get(aad_len..len).ok_or(KeyError::Invalid)?;
         let mut writer = Writer::new(out);
-        writer.put_u8(claims.kind.byte())?;
+        writer.put_bytes(&claims.kind.mark())?;
         writer.put_bytes(&salt)?;
         writer.put_bytes(sealed)?;
         Ok(writer.position())
@@ -161,7 +165,7 @@ impl TokenKey {
         now: Instant,
     ) -> Result<Validated, TokenError> {
         let kind = TokenKind::of(token).ok_or(TokenError::Unknown)?;
-        let reader = Reader::new(token.get(1..).unwrap_or_default());
+        let reader = Reader::new(token.get(MARK_LEN..).unwrap_or_default());
         let bad = match kind {
             TokenKind::NewToken => TokenError::Unknown,
             TokenKind::Retry => TokenError::InvalidRetry,
@@ -237,7 +241,7 @@ fn put_aad(
     salt: &[u8; SALT_LEN],
     remote: SocketAddr,
 ) -> Result<usize, NoSpace> {
-    writer.put_u8(kind.byte())?;
+    writer.put_bytes(&kind.mark())?;
     writer.put_bytes(salt)?;
     match remote.ip().to_canonical() {
         IpAddr::V4(ip) => writer.put_bytes(&ip.octets())?,

@@ -124,11 +124,27 @@ fn every_bit_is_covered_and_no_two_tokens_are_equal() {
     let equal = out[0]
         .iter()
         .zip(&out[1])
-        .skip(1)
+        .skip(MARK_LEN)
         .filter(|(a, b)| a == b && **a != 0);
     assert!(equal.count() < 4);
     let other = TokenKey::new([6; 32]);
     assert!(other.open(&out[0], remote, NOW).is_err());
+}
+
+#[test]
+fn what_others_gave_is_no_spoilt_token_of_a_retry() {
+    // RFC 9000 8.1.3 #14 test, RFC 9000 8.1.3 #15 test
+    let ours = sealed(TokenKind::Retry, "192.0.2.1:1");
+    for len in 0..=MAX_TOKEN_LEN {
+        let foreign: Vec<u8> = (0..len).map(|at| (1 + 7 * at) as u8).collect();
+        assert_eq!(TokenKind::of(&foreign), None);
+        let found = opened(&foreign, "192.0.2.1:1", NOW);
+        assert_eq!(found, Err(TokenError::Unknown), "{len}");
+    }
+    let spoilt = [&ours[..ours.len() - 1], &[0]].concat();
+    assert_eq!(TokenKind::of(&spoilt), Some(TokenKind::Retry));
+    let found = opened(&spoilt, "192.0.2.1:1", NOW);
+    assert_eq!(found, Err(TokenError::InvalidRetry));
 }
 
 proptest! {
