@@ -130,6 +130,7 @@ impl Connection {
             .on_used(seq, path.addr.remote)
             .map_err(|_| Error::NoMemory)?;
         path.dcid = seq;
+        path.spin.on_id_changed();
         Ok(())
     }
 

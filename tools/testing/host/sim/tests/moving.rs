@@ -94,3 +94,34 @@ fn a_challenge_is_answered_on_its_path_or_not_at_all() {
         assert!(!kinds.contains(&PATH_RESPONSE.into()), "{kinds:?}");
     }
 }
+
+#[test]
+fn the_spin_bit_begins_anew_with_an_id_that_the_user_has_chosen() {
+    let mut seen = 0;
+    for seed in 1..10 {
+        let mut lab = Lab::new(seed);
+        let bits = |lab: &mut Lab| {
+            // What the server shows, the client does not.
+            for _ in 0..2 {
+                lab.inject(Side::Server, &[1, 0, 0, 0]);
+            }
+            let packets = lab.drive(Side::Client);
+            assert!(!packets.is_empty());
+            packets.iter().all(|packet| packet.bytes[0] & 0x20 != 0)
+        };
+        // One path of sixteen shows nothing but noise.
+        if !(0..12).all(|_| bits(&mut lab)) {
+            continue;
+        }
+        let result = lab.with(Side::Client, |peer, now| {
+            peer.with(now, |connection, cx| connection.set_cids(cx, true, 1, 0))
+        });
+        assert_eq!(result, Ok(()));
+        lab.open_stream(Side::Client);
+        let packets = lab.drive(Side::Client);
+        assert!(!packets.is_empty());
+        assert!(packets.iter().all(|packet| packet.bytes[0] & 0x20 == 0));
+        seen += 1;
+    }
+    assert!(seen > 5, "{seen} paths");
+}
