@@ -151,12 +151,26 @@ pub(crate) fn open(
     }
     let dontwait = flags & MSG_QUIC_STREAM_DONTWAIT != 0;
     // RFC 9000 4.6 #5: who waits tells the peer; who does not, only if asked to.
-    if !dontwait || flags & MSG_QUIC_STREAM_SNDBLOCK != 0 {
-        streams(sk)?.note_streams_blocked(id.dir());
-    }
     if dontwait {
+        if flags & MSG_QUIC_STREAM_SNDBLOCK != 0 {
+            streams(sk)?.note_streams_blocked(id.dir());
+        }
         return Err(EAGAIN);
     }
+    streams(sk)?.start_wanting(id.dir());
+    let result = wait_for_stream(sk, id, new, timeout);
+    if let Ok(streams) = streams(sk) {
+        streams.stop_wanting(id.dir());
+    }
+    result
+}
+
+fn wait_for_stream(
+    sk: &mut Owned<'_, Quic>,
+    id: StreamId,
+    new: bool,
+    timeout: &mut isize,
+) -> Result {
     wait(sk, timeout, |sk| {
         let streams = match streams(sk) {
             Ok(streams) => streams,

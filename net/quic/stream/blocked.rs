@@ -42,6 +42,25 @@ impl Streams {
         self.may_be_blocked = true;
     }
 
+    /// A caller waits to open a stream above the peer's limit, until [`Self::stop_wanting`].
+    pub fn start_wanting(&mut self, dir: Dir) {
+        let wanting = self.wanting.get_mut(dir);
+        *wanting = wanting.saturating_add(1);
+        self.note_streams_blocked(dir);
+    }
+
+    /// It waits no longer, whether it has got a stream or not. When none is left that does, the peer
+    /// is not told any more: a limit that never rises must not keep the connection open for ever.
+    pub fn stop_wanting(&mut self, dir: Dir) {
+        let wanting = self.wanting.get_mut(dir);
+        *wanting = wanting.saturating_sub(1);
+        // What waits above the limit since early data was rejected goes on wanting.
+        if *wanting == 0 && !self.parked {
+            self.allowed.get_mut(dir).forget_wanting();
+            *self.pending.streams_blocked.get_mut(dir) = false;
+        }
+    }
+
     /// Notes that a stream has something to send but may not, since the limit fell with rejected
     /// early data. As long as the peer's limits are not known there is nothing to tell it.
     pub(super) fn note_above_limit(&mut self, id: StreamId) {

@@ -231,6 +231,11 @@ impl SendCredit {
         self.blocked_at.replace(self.limit) != Some(self.limit)
     }
 
+    /// Nobody wants more than the limit allows any longer.
+    pub fn forget_wanting(&mut self) {
+        self.blocked_at = None;
+    }
+
     /// Whether the application is still blocked at `limit`.
     pub fn is_blocked_at(&self, limit: u64) -> bool {
         self.blocked_at == Some(limit) && self.limit == limit

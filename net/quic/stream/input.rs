@@ -55,8 +55,9 @@ impl Streams {
             at: base.saturating_add(frame.at),
             len: frame.data.len(),
         };
-        self.is_refusing = self.store(id, frame.offset, &source).is_none();
-        if self.is_refusing {
+        let is_refused = self.store(id, frame.offset, &source).is_none();
+        self.refused_stream = is_refused.then_some(id);
+        if is_refused {
             self.refused = true;
             cx.stats.frm_rcv_buf_drop = cx.stats.frm_rcv_buf_drop.wrapping_add(1);
             return Ok(());

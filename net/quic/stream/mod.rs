@@ -140,12 +140,14 @@ pub struct Streams {
     has_risen: bool,
     /// Whether a limit of the peer's has stopped the application since nothing was found blocked.
     may_be_blocked: bool,
+    /// Callers that wait to open a stream above the peer's limit.
+    wanting: PerDir<u32>,
     /// Whether a frame was refused since the last [`Self::take_refused`].
     refused: bool,
     /// Memory that there is for more.
     memory: Memory,
-    /// Whether the last frame with data was refused: the peer will send it again.
-    is_refusing: bool,
+    /// The stream of the last frame with data, if that was refused: the peer will send it again.
+    refused_stream: Option<StreamId>,
 }
 
 impl Streams {
@@ -184,7 +186,8 @@ impl Streams {
             may_be_blocked: false,
             refused: false,
             memory: Memory::Plenty,
-            is_refusing: false,
+            refused_stream: None,
+            wanting: PerDir::default(),
         };
         streams.set_local_params(local);
         streams
@@ -234,7 +237,10 @@ impl Streams {
 
     /// Whether the peer has data for us that found no memory.
     pub fn is_refusing(&self) -> bool {
-        self.is_refusing
+        // Of a stream that it has reset meanwhile it will send nothing more.
+        let recv = |id| self.table.get(id)?.recv.as_ref();
+        let refused = self.refused_stream.and_then(recv);
+        refused.is_some_and(|recv| recv.state().is_receiving())
     }
 
     /// Tells the smoothed round-trip time, by which the receive windows grow.

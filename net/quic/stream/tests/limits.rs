@@ -320,6 +320,25 @@ fn scattered_single_bytes_are_refused_beyond_the_bound_and_cost_no_connection() 
 }
 
 #[test]
+fn wanting_more_streams_ends_with_the_last_caller_that_waits() {
+    let (mut client, _) = End::pair(&params(1000, 1));
+    client.open(Dir::Bidi);
+    for _ in 0..2 {
+        client.streams.start_wanting(Dir::Bidi);
+    }
+    assert!(client.transmit().is_some());
+    for is_left in [true, false] {
+        client.streams.stop_wanting(Dir::Bidi);
+        client.streams.resignal_blocked();
+        assert_eq!(client.streams.may_be_blocked(), is_left);
+        assert_eq!(client.transmit().is_some(), is_left);
+    }
+    // Who wants it anew says so anew.
+    client.streams.start_wanting(Dir::Bidi);
+    assert!(client.transmit().is_some());
+}
+
+#[test]
 fn memory_ahead_of_gaps_is_bounded_for_the_connection() {
     let (_, mut server) = End::pair(&params(100_000, 10));
     server.streams.set_recv_limit(50_000);
@@ -360,6 +379,28 @@ fn without_memory_a_frame_is_kept_only_if_nothing_waits_and_it_can_be_read() {
     server.streams.set_memory(Memory::Scarce);
     assert!(take(&mut server, 1, 5000, false) && take(&mut server, 1, 0, false));
     assert!(!server.streams.is_refusing());
+}
+
+#[test]
+fn a_stream_that_its_peer_has_reset_is_refused_no_longer() {
+    let reset = |index| Frame::ResetStream {
+        id: client_bidi(index),
+        code: 7,
+        final_size: 500,
+    };
+    for (frame, is_refusing) in [(reset(1), false), (reset(0), true)] {
+        let (_, mut server) = End::pair(&params(100_000, 10));
+        let take = |end: &mut End, index| {
+            let frame = stream_frame(client_bidi(index), 0, &[1; 500], false);
+            end.receive(&Packet::of(&[frame])).unwrap()
+        };
+        assert!(take(&mut server, 0));
+        server.streams.set_memory(Memory::Exhausted);
+        assert!(!take(&mut server, 1));
+        assert!(server.streams.is_refusing());
+        receive(&mut server, frame);
+        assert_eq!(server.streams.is_refusing(), is_refusing);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use quic_core::common::{
     Duration, //
 };
 use quic_core::conn::State;
+use quic_core::stream::Streams;
 use quic_sim::net::{
     Link,
     Way, //
@@ -124,6 +125,25 @@ fn streams_that_rejected_early_data_left_above_the_limit_wait_without_a_storm() 
     assert!(pair.connect(10));
     pair.wait(Duration::from_secs(1));
     check_patience(&mut pair, 2);
+}
+
+// RFC 9000 4.6 #5 test
+#[test]
+fn a_client_that_has_given_up_waiting_for_a_stream_falls_idle() {
+    let (client, mut server) = one_at_a_time(&[]);
+    server.params.initial_max_streams_uni = 0;
+    let mut pair = Pair::new(1, Link::lossy(10, 0), &client, server);
+    assert!(pair.connect(10));
+    let streams = |pair: &Pair, call: &dyn Fn(&mut Streams)| {
+        call(pair.client.borrow_mut().peer.connection.streams_mut());
+    };
+    streams(&pair, &|streams| streams.start_wanting(Dir::Uni));
+    pair.wait(Duration::from_secs(20));
+    assert_eq!(pair.client.borrow().peer.state(), State::Established);
+    streams(&pair, &|streams| streams.stop_wanting(Dir::Uni));
+    pair.wait(Duration::from_secs(5));
+    assert_eq!(pair.client.borrow().peer.state(), State::Closed);
+    assert_eq!(pair.client.borrow().peer.stats.idle_timeout, 1);
 }
 
 /// A client whose server has no memory for what it sends, however much the windows allow.
