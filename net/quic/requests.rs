@@ -219,8 +219,9 @@ fn receive(
         Some(size) => skb.data().get(..size).unwrap_or_default(),
         None => skb.data(),
     };
+    let greases = sk.options.local.grease_quic_bit != 0;
     let incoming = match FirstPacket::parse(first) {
-        FirstPacket::Incoming(incoming) => incoming,
+        FirstPacket::Incoming(incoming) if incoming.is_acceptable(greases) => incoming,
         FirstPacket::UnsupportedVersion(unknown) => {
             stateless::negotiate(&shared.counters, raw, meta, &unknown);
             return None;
@@ -229,7 +230,7 @@ fn receive(
             follow(sk, skb, meta);
             return None;
         }
-        FirstPacket::Short | FirstPacket::Drop => {
+        FirstPacket::Incoming(_) | FirstPacket::Short | FirstPacket::Drop => {
             shared.counters.count_drop();
             return None;
         }

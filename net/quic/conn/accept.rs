@@ -81,6 +81,7 @@ pub struct Incoming {
     pub dcid: ConnectionId,
     /// The client's own id.
     pub scid: ConnectionId,
+    fixed_bit: bool,
     token: Range<usize>,
     claims: Option<Claims>,
 }
@@ -125,6 +126,7 @@ impl<'a> FirstPacket<'a> {
                     version,
                     dcid: header.dcid,
                     scid: header.scid,
+                    fixed_bit: header.fixed_bit,
                     token: header.token.clone(),
                     claims: None,
                 })
@@ -137,6 +139,13 @@ impl<'a> FirstPacket<'a> {
 }
 
 impl Incoming {
+    /// Whether a connection could come of it: one that `greases`, and has said so to the client in an
+    /// earlier connection, takes packets without the fixed bit.
+    // RFC 9000 17.2 #1, RFC 9287 3
+    pub fn is_acceptable(&self, greases: bool) -> bool {
+        self.fixed_bit || greases
+    }
+
     /// What kind of token the client's `datagram` has, which this was parsed from: each kind may have
     /// a key of its own.
     pub fn token_kind(&self, datagram: &[u8]) -> Option<TokenKind> {

@@ -251,7 +251,11 @@ impl Server {
 
     fn unknown(&mut self, now: Instant, packet: &Packet) {
         match FirstPacket::parse(&packet.bytes) {
-            FirstPacket::Incoming(incoming) => self.accept(now, packet, incoming),
+            FirstPacket::Incoming(incoming)
+                if incoming.is_acceptable(self.setup.params.grease_quic_bit) =>
+            {
+                self.accept(now, packet, incoming);
+            }
             FirstPacket::UnsupportedVersion(unknown) => {
                 let mut out = [0u8; 600];
                 let (dcid, scid) = (unknown.dcid, unknown.scid);
@@ -266,7 +270,7 @@ impl Server {
                 self.answer(packet, &out[..len.unwrap_or(0)]);
             }
             FirstPacket::Short => self.reset(packet),
-            FirstPacket::OtherLong | FirstPacket::Drop => {}
+            FirstPacket::Incoming(_) | FirstPacket::OtherLong | FirstPacket::Drop => {}
         }
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a listener makes of tokens that come more than once.
+//! What a listener makes of first packets, and of tokens that come more than once.
 
 mod forge;
 
@@ -89,4 +89,21 @@ fn a_packet_that_comes_twice_has_the_token_of_its_retry_still() {
     wire.give_server(second);
     assert_eq!(wire.server.peers.len(), 1);
     assert_eq!(wire.server.stats.retry_out, 1);
+}
+
+// RFC 9000 17.2 #1 test
+#[test]
+fn a_first_packet_without_the_fixed_bit_makes_no_connection_unless_that_was_offered() {
+    for is_offered in [false, true] {
+        let (client, mut server) = setups();
+        server.params.grease_quic_bit = is_offered;
+        let mut wire = Wire::new(&client, server);
+        let mut first = wire.up();
+        assert_eq!(first[0].bytes[0] & 0x40, 0x40);
+        first[0].bytes[0] &= !0x40;
+        first.truncate(1);
+        wire.give_server(first);
+        assert_eq!(wire.server.peers.len(), usize::from(is_offered));
+        assert!(wire.down().is_empty());
+    }
 }
