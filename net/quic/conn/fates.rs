@@ -114,6 +114,7 @@ impl Owners<'_> {
     /// packets that a probe repeats although they are not lost.
     // RFC 9000 13.3 #4
     pub(super) fn on_lost(&mut self, space: Space, packet: &SentPacket) {
+        let is_active = packet.path == self.paths.active().epoch;
         for token in packet.tokens.iter() {
             self.outcome.repeated = self.outcome.repeated.saturating_add(1);
             match *token {
@@ -123,14 +124,15 @@ impl Owners<'_> {
                 // RFC 9000 13.3 #3
                 Token::HandshakeDone => self.handshake.done.on_lost(),
                 Token::NewToken => self.handshake.new_token.on_lost(),
-                Token::MtuProbe { size } => self.on_probe(size, false),
+                Token::MtuProbe { size } if is_active => self.on_probe(size, false),
                 Token::AckFrequency { seq } => {
                     if let Some(frequency) = &mut self.spaces.frequency {
                         frequency.on_lost(seq);
                     }
                 }
                 // Challenges are repeated by their own timer with new data, responses never.
-                Token::PathChallenge
+                Token::MtuProbe { .. }
+                | Token::PathChallenge
                 | Token::PathResponse
                 | Token::Ping
                 | Token::Datagram

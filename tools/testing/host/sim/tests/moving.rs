@@ -125,3 +125,58 @@ fn the_spin_bit_begins_anew_with_an_id_that_the_user_has_chosen() {
     }
     assert!(seen > 5, "{seen} paths");
 }
+
+/// Lets the client move to an address and prove it.
+fn move_to(lab: &mut Lab, to: SocketAddr) {
+    lab.inject_from(to, &ping());
+    let packets = lab.drive(Side::Server);
+    let data = challenge(lab, &packets, to);
+    lab.inject_from(to, &[&[PATH_RESPONSE][..], &data, &[1], &[0; 600]].concat());
+}
+
+/// The numbers of packets larger than all paths carry, and of all packets.
+fn sent(lab: &mut Lab, packets: &[Packet]) -> (Vec<u64>, Vec<u64>) {
+    let number = |packet: &Packet| lab.number(Side::Server, &packet.bytes, 0);
+    let large = packets.iter().filter(|packet| packet.bytes.len() > 1200);
+    (
+        large.map(number).collect(),
+        packets.iter().map(number).collect(),
+    )
+}
+
+#[test]
+fn a_probe_lost_on_the_path_left_is_no_failure_of_the_one_on_the_new() {
+    let mut lab = Lab::new(1);
+    move_to(&mut lab, other(1));
+    let packets = lab.drive(Side::Server);
+    let (probes, _) = sent(&mut lab, &packets);
+    assert_eq!(probes.len(), 1, "{packets:?}");
+    // The client moves on before its answer arrives.
+    move_to(&mut lab, other(2));
+    let mut numbers = vec![];
+    for _ in 0..4 {
+        lab.inject_from(other(2), &[1, 0, 0, 0]);
+        lab.inject_from(other(2), &[1, 0, 0, 0]);
+        let packets = lab.drive(Side::Server);
+        numbers.push(sent(&mut lab, &packets));
+    }
+    let on_trial: Vec<u64> = numbers
+        .iter()
+        .flat_map(|(large, _)| large.clone())
+        .collect();
+    assert_eq!(on_trial.len(), 1, "{numbers:?}");
+    // An acknowledgement from which the old one is lost, and which says nothing of the new one.
+    let largest = on_trial[0] - 1;
+    assert!(largest >= probes[0] + 3, "{numbers:?} {probes:?}");
+    let lost = lab.info(Side::Server).packets_lost;
+    let ack = [
+        &[0x02][..],
+        &(largest as u32 | 0x8000_0000).to_be_bytes(),
+        &[0; 3],
+    ]
+    .concat();
+    lab.inject_from(other(2), &ack);
+    assert!(lab.info(Side::Server).packets_lost > lost);
+    let packets = lab.drive(Side::Server);
+    assert!(sent(&mut lab, &packets).0.is_empty());
+}
