@@ -128,7 +128,12 @@ impl Connection {
             opened.opened
         } else {
             let keys = self.keys_for(header).ok_or(OpenError::Authentication)?;
-            packet::open(packet, header, keys, expected)?
+            let suite = keys.suite;
+            let opened = packet::open(packet, header, keys, expected);
+            if opened == Err(OpenError::Authentication) {
+                self.spaces.one_rtt.on_open_failed(suite)?;
+            }
+            opened?
         };
         Ok(Arrived {
             level: header.level,

@@ -158,6 +158,8 @@ pub struct RxKeys {
     pub packet: PacketKey,
     /// Uncovers the header.
     pub header: HeaderKey,
+    /// What both are for.
+    pub suite: Suite,
 }
 
 impl RxKeys {
@@ -166,6 +168,7 @@ impl RxKeys {
         Ok(Self {
             packet: secret.packet_key(version)?,
             header: secret.header_key(version)?,
+            suite: secret.suite(),
         })
     }
 }
@@ -260,6 +263,7 @@ pub fn initial_keys(
         rx: Some(RxKeys {
             packet: rx.library_key(version)?,
             header: rx.header_key(version)?,
+            suite: rx.suite(),
         }),
     })
 }

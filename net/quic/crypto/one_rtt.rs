@@ -22,7 +22,10 @@ use super::{
     limits, //
 };
 use crate::{
-    aead::KeyError,
+    aead::{
+        KeyError,
+        Suite, //
+    },
     common::{
         Duration,
         Error,
@@ -147,14 +150,13 @@ impl OneRtt {
         }
     }
 
-    /// Counts a packet of any level that failed to open.
+    /// Counts a packet of any level that failed to open with a key of `suite`.
     // RFC 9001 6.6 #6, RFC 9001 6.6 #7
-    pub fn on_open_failed(&mut self) -> Result<(), TransportError> {
+    pub fn on_open_failed(&mut self, suite: Suite) -> Result<(), TransportError> {
         self.failures = self.failures.saturating_add(1);
-        let limit = match &self.rx {
-            Some(rx) => limits::integrity(rx.next_secret.suite()),
-            None => limits::integrity(crate::aead::Suite::Aes128Gcm),
-        };
+        // What TLS has chosen for the connection, once it is known here.
+        let chosen = self.rx.as_ref().map(|rx| rx.next_secret.suite());
+        let limit = limits::integrity(chosen.unwrap_or(suite));
         match self.failures > limit {
             true => Err(TransportError::aead_limit_reached(
                 "integrity limit of the AEAD",
@@ -187,7 +189,8 @@ impl OneRtt {
             Choice::Next => &mut rx.next,
         };
         let Ok(len) = key.open(pn, packet, unmasked.header_len) else {
-            self.on_open_failed()?;
+            let suite = rx.next_secret.suite();
+            self.on_open_failed(suite)?;
             return Err(OpenError::Authentication);
         };
         let opened = unmasked.finish(pn, len)?;
