@@ -103,21 +103,19 @@ impl Connection {
         if active != 0 && (active <= current || self.remote_ids.get(active).is_none()) {
             return Err(Error::Invalid);
         }
+        self.remote_ids.prepare_retirement(prior_to)?;
         let next = active.max(current).max(prior_to);
         if next != current {
             let seq = self.remote_ids.at_least(next).ok_or(Error::Invalid)?;
             self.use_remote_id(seq)?;
         }
-        for seq in first..prior_to.max(first) {
-            self.remote_ids.retire(seq).map_err(|_| Error::WouldBlock)?;
-        }
         if prior_to != 0 {
-            let (active, prior_to) = self.cid_info(true);
-            self.events.push(Event::ConnectionId {
-                dest: true,
-                active,
-                prior_to,
-            });
+            let retired = self.remote_ids.retire_prior(prior_to);
+            // The path that the peer has left, to which it may return, needs an id as well.
+            retired
+                .and_then(|()| self.give_new_ids())
+                .map_err(|_| Error::NoMemory)?;
+            self.tell_retired();
         }
         Ok(())
     }

@@ -142,6 +142,15 @@ impl Connection {
     /// The peer wants ids back that paths still use: gives each of these paths another one.
     // RFC 9000 5.1.2 #4
     pub(super) fn replace_retired_ids(&mut self) -> Result<(), TransportError> {
+        if self.give_new_ids()? {
+            self.tell_retired();
+        }
+        Ok(())
+    }
+
+    /// Gives each path whose id was retired another one; says whether there was one to give.
+    pub(super) fn give_new_ids(&mut self) -> Result<bool, TransportError> {
+        let mut is_given = false;
         for slot in Slot::ALL {
             let Some(path) = self.paths.get(slot) else {
                 continue;
@@ -157,7 +166,7 @@ impl Connection {
                         path.dcid = seq;
                         path.spin.on_id_changed();
                     }
-                    self.tell_retired();
+                    is_given = true;
                 }
                 None if slot != Slot::Active => {
                     self.paths.take(slot);
@@ -167,10 +176,11 @@ impl Connection {
                 None => {}
             }
         }
-        Ok(())
+        Ok(is_given)
     }
 
-    fn tell_retired(&mut self) {
+    /// Tells the user which of the peer's ids is in use, and which are given up.
+    pub(super) fn tell_retired(&mut self) {
         let (active, prior_to) = self.cid_info(true);
         self.events.push(Event::ConnectionId {
             dest: true,

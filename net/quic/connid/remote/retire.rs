@@ -9,7 +9,10 @@ use super::{
     MAX_RETIRING, //
 };
 use crate::{
-    common::error::TransportError,
+    common::error::{
+        Error,
+        TransportError, //
+    },
     mem::AllocError, //
 };
 
@@ -44,6 +47,32 @@ impl RemoteIds {
         };
         self.forget_token(&entry)?;
         self.push_retiring(seq)
+    }
+
+    /// Makes room for [`Self::retire_prior`], and for one id in use elsewhere: none of it fails then.
+    /// `WouldBlock` while too many retirements are outstanding, `NoMemory`; nothing else changes.
+    pub fn prepare_retirement(&mut self, prior_to: u64) -> Result<(), Error> {
+        let count = self.entries.iter().filter(|e| e.seq < prior_to).count();
+        if self.retiring.len().saturating_add(count) > MAX_RETIRING {
+            return Err(Error::WouldBlock);
+        }
+        self.retiring.try_reserve(count)?;
+        self.stale.try_reserve(count.saturating_add(1))?;
+        Ok(())
+    }
+
+    /// Retires all ids below `prior_to` by our own choice. Goes through the ids in store: their
+    /// numbers are the peer's and may lie 2^62 apart.
+    pub fn retire_prior(&mut self, prior_to: u64) -> Result<(), TransportError> {
+        while let Some(seq) = self.first_below(prior_to) {
+            self.retire(seq)?;
+        }
+        Ok(())
+    }
+
+    fn first_below(&self, prior_to: u64) -> Option<u64> {
+        let seqs = self.entries.iter().map(|e| e.seq);
+        seqs.filter(|seq| *seq < prior_to).min()
     }
 
     // RFC 9000 5.1.2 #7
