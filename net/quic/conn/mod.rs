@@ -25,6 +25,7 @@ pub mod client_hello;
 mod close;
 pub mod config;
 mod datagram;
+mod early;
 mod ending;
 pub mod event;
 mod fates;

@@ -14,7 +14,6 @@ use core::net::{
 };
 
 use super::{
-    handshake::Early,
     Connection,
     State, //
 };
@@ -29,7 +28,6 @@ use crate::{
         id::{
             Level,
             Side,
-            Space,
             Version, //
         },
         time::Duration, //
@@ -223,9 +221,8 @@ impl Connection {
             Side::Client => self.check_server_versions(&params)?,
             Side::Server => self.choose_version(&params)?,
         }
-        if self.handshake.early == Early::Offered && params.check_not_reduced(&self.peer).is_err() {
-            // A server that takes 0-RTT must not do this, so it does not take it.
-            self.reject_early(cx);
+        if params.check_not_reduced(&self.peer).is_err() {
+            self.on_limits_reduced(cx);
         }
         // RFC 9000 7.4.1 #3
         self.recovery
@@ -308,18 +305,5 @@ impl Connection {
             self.announce_ids();
         }
         Ok(())
-    }
-
-    /// The server did not take the client's 0-RTT: everything sent in it is sent again in 1-RTT.
-    /// Called by the owner when TLS says so; found out by itself otherwise.
-    // RFC 9001 5.6 #4
-    pub fn reject_early(&mut self, cx: &mut Cx<'_>) {
-        if self.side != Side::Client || self.handshake.early != Early::Offered {
-            return;
-        }
-        self.handshake.early = Early::Rejected;
-        self.spaces.data.keys.tx = None;
-        self.send_again(cx, Space::Data);
-        self.streams.on_0rtt_rejected();
     }
 }

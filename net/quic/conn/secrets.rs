@@ -280,31 +280,6 @@ impl Connection {
         self.recovery.discard(space, cx.now);
     }
 
-    /// The time of 0-RTT is over. The server forgets its keys. The client is not told by TLS
-    /// whether the server took its packets; if none was acknowledged a PTO after the handshake,
-    /// they are taken for rejected: they would fill the congestion window for ever, since no PTO
-    /// is armed for them before the handshake is confirmed.
-    // RFC 9001 4.9.3 #4
-    pub(super) fn end_early(&mut self, cx: &mut Cx<'_>) {
-        self.early_until = None;
-        match self.side {
-            Side::Server => self.spaces.data.keys.rx = None,
-            Side::Client if self.handshake.early == Early::Offered => {
-                self.handshake.early = Early::Abandoned;
-                self.send_again(cx, Space::Data);
-            }
-            Side::Client => {}
-        }
-    }
-
-    /// Everything outstanding in a space is sent again.
-    pub(super) fn send_again(&mut self, cx: &mut Cx<'_>, space: Space) {
-        let (recovery, mut owners) = self.split();
-        recovery.abandon(space, cx.now, &mut |_, space, _, packet| {
-            owners.on_lost(space, packet);
-        });
-    }
-
     /// What follows from sending a packet of a level.
     pub(super) fn after_packet_sent(&mut self, cx: &mut Cx<'_>, level: Level) {
         // RFC 9001 4.9.1 #1
