@@ -110,6 +110,8 @@ impl Streams {
         segment.fin &= count == len;
         let sent = send.on_sent(&segment);
         let has_more = send.can_send(fresh.saturating_sub(sent));
+        // What the connection's limit stops, which has fallen, waits for it to rise.
+        self.parked |= !has_more && send.can_send(u64::MAX);
         let is_reset_due = send.is_reset_pending() && send.reset_to_send().is_some();
         self.fresh_sent = self.fresh_sent.saturating_add(sent);
         if let (true, Some(stream)) = (is_reset_due, self.table.get_mut(id)) {

@@ -128,6 +128,28 @@ fn rejected_data_is_sent_again_within_the_new_limits() {
 }
 
 #[test]
+fn a_stream_that_uses_up_the_connections_new_limit_goes_on_when_that_rises() {
+    let mut client = End::new(Side::Client, &params(1000, 10));
+    client.streams.set_remembered_params(&params(1000, 4));
+    let id = client.open(Dir::Bidi);
+    client.write(id, &[1; 300], true).unwrap();
+    // The stream's own limit is no obstacle.
+    let mut local = params(1000, 4);
+    local.initial_max_data = 100;
+    let mut server = server(&mut client, &local);
+    client.streams.set_peer_params(&local);
+    client.streams.on_0rtt_rejected();
+    let mut read = 0;
+    for _ in 0..4 {
+        settle(&mut client, &mut server);
+        while let Ok((_, bytes)) = server.read(1000) {
+            read += bytes.len();
+        }
+    }
+    assert_eq!((read, client.streams.unsent_bytes()), (300, 0));
+}
+
+#[test]
 fn a_stream_above_the_new_limit_waits_until_it_is_allowed() {
     let mut client = End::new(Side::Client, &params(1000, 10));
     client.streams.set_remembered_params(&params(1000, 4));
