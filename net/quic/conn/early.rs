@@ -18,11 +18,14 @@ use crate::common::{
 };
 
 impl Connection {
-    /// The server permits less than the client remembers.
+    /// The server permits less than the client remembers, by whose limits it has worked.
+    // RFC 9000 7.4.1 #3
     pub(super) fn on_limits_reduced(&mut self, cx: &mut Cx<'_>) {
-        if self.handshake.early == Early::Offered {
+        match self.handshake.early {
             // A server that takes 0-RTT must not do this, so it does not take it.
-            self.reject_early(cx);
+            Early::Offered => self.reject_early(cx),
+            // What was written within the old limits waits.
+            _ => self.streams.on_0rtt_rejected(),
         }
     }
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a client remembers of a server, and what it sends by it, when the server has changed its
+//! mind.
+
+use quic_core::common::id::Dir;
+use quic_core::params::TransportParams;
+use quic_sim::net::Link;
+use quic_sim::node::{
+    params,
+    Setup, //
+};
+use quic_sim::pair::Pair;
+
+/// A client that remembers the server's parameters and writes before the handshake, and a server
+/// that knows of 0-RTT but does not take it.
+fn resuming(remembered: TransportParams) -> (Setup, Setup) {
+    let (mut client, mut server) = (Setup::default(), Setup::default());
+    client.plan.early = true;
+    client.plan.streams = vec![(Dir::Bidi, 5_000)];
+    client.shape.early = true;
+    client.remembered = Some(remembered);
+    server.shape.early = true;
+    server.shape.accept_early = false;
+    server.plan.reply = Some(5_000);
+    (client, server)
+}
+
+// RFC 9000 4.1 #1 test
+// RFC 9000 4.6 #2 test
+// RFC 9000 7.4.1 #3 test
+#[test]
+fn remembered_limits_end_with_the_servers_own_whether_early_data_was_offered_or_not() {
+    let lowered: [fn(&mut TransportParams); 3] = [
+        |p| p.initial_max_data = 20_000,
+        |p| p.initial_max_stream_data_bidi_remote = 10_000,
+        |p| p.initial_max_streams_bidi = 1,
+    ];
+    for (case, lower) in lowered.into_iter().enumerate() {
+        for (offered, version) in [(true, 0), (false, 0), (true, 123), (false, 123)] {
+            let (mut client, mut server) = resuming(params());
+            client.shape.early = offered;
+            client.config.version = version;
+            client.plan.streams = vec![(Dir::Bidi, 60_000); 5];
+            lower(&mut server.params);
+            let mut pair = Pair::new(6, Link::lossy(20, 0), &client, server);
+            let is_done = pair.transfer(60, 5, 5);
+            let what = (case, offered, version);
+            assert!(is_done, "{what:?}: {}", pair.describe());
+        }
+    }
+}
