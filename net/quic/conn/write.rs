@@ -27,7 +27,10 @@ use crate::{
         NewConnectionId, //
     },
     packet::PacketBuilder,
-    path::Slot,
+    path::{
+        widen,
+        Slot, //
+    },
 };
 
 impl Connection {
@@ -167,7 +170,10 @@ impl Connection {
         while let Some(data) = self.datagrams.front() {
             let frame = Frame::Datagram(DatagramFrame { data, at: 0 });
             let len = frame.encoded_len();
-            if !builder.write_frame(&frame, Some(Token::Datagram)) {
+            // RFC 9221 3: the server may take shorter ones, or none, when its parameters come than
+            // those by which the datagram was queued.
+            let is_taken = widen(len) <= self.peer.max_datagram_frame_size;
+            if is_taken && !builder.write_frame(&frame, Some(Token::Datagram)) {
                 // A datagram that fits no packet of this path any more is lost.
                 if len <= self.largest_datagram_frame(Level::App) {
                     return;

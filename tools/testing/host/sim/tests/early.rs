@@ -4,6 +4,8 @@
 //! mind.
 
 use quic_core::common::id::Dir;
+use quic_core::common::time::Duration;
+use quic_core::conn::State;
 use quic_core::params::TransportParams;
 use quic_sim::net::Link;
 use quic_sim::node::{
@@ -48,5 +50,28 @@ fn remembered_limits_end_with_the_servers_own_whether_early_data_was_offered_or_
             let what = (case, offered, version);
             assert!(is_done, "{what:?}: {}", pair.describe());
         }
+    }
+}
+
+// RFC 9221 3 test
+#[test]
+fn datagrams_that_waited_for_a_server_that_takes_shorter_ones_now_are_dropped() {
+    for (limit, expected) in [(0, &[][..]), (100, &[1]), (1_200, &[0, 1, 2])] {
+        let remembered = TransportParams {
+            max_datagram_frame_size: 1_200,
+            ..params()
+        };
+        let (mut client, mut server) = resuming(remembered);
+        client.shape.early = false;
+        client.plan.datagrams = [1_000, 97, 98].into();
+        server.params.max_datagram_frame_size = limit;
+        let mut pair = Pair::new(7, Link::lossy(20, 0), &client, server);
+        assert!(pair.transfer(20, 1, 1), "{limit}: {}", pair.describe());
+        pair.wait(Duration::from_secs(1));
+        let client = pair.client.borrow();
+        assert_eq!(client.peer.state(), State::Established, "{limit}");
+        assert_eq!(client.peer.connection.send_truesize(), 0);
+        let server = pair.server.borrow();
+        assert_eq!(server.peers[0].app.datagrams, expected, "{limit}");
     }
 }
