@@ -118,8 +118,9 @@ impl Streams {
                 let own = id.initiator() == side;
                 let limit = limits.windows.for_stream(id.dir(), !own);
                 send.credit_mut().replace(limit);
-                let sent = send.forget_sent();
-                self.fresh_sent = self.fresh_sent.saturating_sub(sent);
+                let forgotten = send.forget_sent();
+                self.fresh_sent = self.fresh_sent.saturating_sub(forgotten.sent);
+                self.send_credit.give_back(forgotten.given_back);
             }
         }
         self.take_off_lists();

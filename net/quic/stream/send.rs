@@ -43,6 +43,15 @@ pub struct Segment {
     pub fin: bool,
 }
 
+/// What [`SendHalf::forget_sent`] takes back, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Had been sent.
+    pub sent: u64,
+    /// Of these, will never be sent: the credit is free for others.
+    pub given_back: u64,
+}
+
 /// The sending part of a stream.
 #[derive(Debug)]
 pub struct SendHalf {
@@ -235,11 +244,9 @@ impl SendHalf {
         }
     }
 
-    /// Forgets that anything was sent, because the peer rejected early data. Returns how many
-    /// bytes had been sent.
-    pub fn forget_sent(&mut self) -> u64 {
-        // All data has to go once more, and its end behind it. The final size that a reset may have
-        // announced stays.
+    /// Forgets that anything was sent, because the peer rejected early data.
+    pub fn forget_sent(&mut self) -> Forgotten {
+        // All data has to go once more, and its end behind it.
         if self.reset.is_none() {
             if self.fin == Fin::Sent {
                 self.fin = Fin::Pending;
@@ -248,7 +255,11 @@ impl SendHalf {
                 self.state = SendState::Send;
             }
         }
-        self.buffer.forget_sent()
+        let given_back = self.forget_final_size();
+        Forgotten {
+            sent: self.buffer.forget_sent().saturating_add(given_back),
+            given_back,
+        }
     }
 
     /// Offset below which new bytes may be sent.

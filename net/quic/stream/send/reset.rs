@@ -16,7 +16,8 @@ use super::{
 };
 
 /// What a RESET_STREAM or RESET_STREAM_AT frame says. It is fixed when the stream is reset, so that
-/// the frame never changes (RFC 9000 13.3 #1), but for another one that delivers less.
+/// the frame never changes (RFC 9000 13.3 #1), but for another one that delivers less, and for one
+/// that no server has taken, being early data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reset {
     /// Application error code.
@@ -95,6 +96,21 @@ impl SendHalf {
         match self.reset {
             Some(reset) if reset.final_size > reset.reliable => reset.final_size,
             _ => self.buffer.sent(),
+        }
+    }
+
+    /// The peer has thrown away all that was sent: a stream that delivers nothing any more ends
+    /// where it began, whatever it had promised. Returns the bytes of credit that this frees.
+    // RFC 9000 4.1 #1
+    pub(super) fn forget_final_size(&mut self) -> u64 {
+        let is_free = self.state == SendState::ResetSent;
+        match &mut self.reset {
+            Some(reset) if is_free && reset.reliable == 0 => {
+                let freed = core::mem::take(&mut reset.final_size);
+                self.credit.give_back(freed);
+                freed
+            }
+            _ => 0,
         }
     }
 

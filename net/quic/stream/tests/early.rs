@@ -284,3 +284,43 @@ fn limits_remembered_too_late_change_nothing() {
     client.streams.set_remembered_params(&params(9000, 9));
     assert_eq!(client.streams.connection_credit(), 4000);
 }
+
+// RFC 9000 4.1 #1 test
+#[test]
+fn the_final_size_of_a_reset_stream_falls_with_the_data_that_was_rejected() {
+    for lost_before in [false, true] {
+        let (mut client, packets) = early(&params(1000, 4));
+        let (first, second) = (client_bidi(0), client_uni(0));
+        assert_eq!(client.streams.unsent_bytes(), 0);
+        client.streams.reset(second, 7).unwrap();
+        let mut packets = packets;
+        packets.extend(client.transmit_all());
+        let mut local = params(150, 4);
+        local.initial_max_data = 150;
+        let mut server = server(&mut client, &local);
+        client.streams.set_peer_params(&local);
+        if lost_before {
+            packets.iter().for_each(|packet| client.on_lost(packet));
+        }
+        client.streams.on_0rtt_rejected();
+        if !lost_before {
+            packets.iter().for_each(|packet| client.on_lost(packet));
+        }
+        // The bytes that nobody will send leave the credit to the other stream.
+        let mut read = 0;
+        let mut resets = std::vec![];
+        for _ in 0..30 {
+            settle(&mut client, &mut server);
+            while let Ok((outcome, bytes)) = server.read(50) {
+                assert_eq!(outcome.what, Readable::Stream { id: first });
+                read += bytes.len();
+            }
+            let updates = server.updates().into_iter();
+            resets.extend(updates.filter(|(id, ..)| *id == second));
+        }
+        assert_eq!((read, client.streams.unsent_bytes()), (300, 0));
+        assert_eq!(resets, [(second, 10, 7, 0)]);
+        assert_eq!(client.streams.totals().0, 300);
+        assert_eq!(client.streams.connection_credit(), server.streams.totals().2 + 150 - 300);
+    }
+}
