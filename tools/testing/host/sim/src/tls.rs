@@ -3,8 +3,8 @@
 //! A scripted handshake in place of TLS.
 //!
 //! The core sees handshake bytes and secrets only, so fixed messages and fixed secrets exercise it
-//! as well as TLS does, and keep scenarios deterministic. The messages have TLS's framing; the
-//! ClientHello and the EncryptedExtensions carry the transport parameters as their body's end.
+//! as well as TLS does, and keep scenarios deterministic. The messages have TLS's framing, and the
+//! EncryptedExtensions its form; the ClientHello carries the transport parameters as its body's end.
 
 use quic_core::aead::Suite;
 use quic_core::common::id::{
@@ -17,6 +17,10 @@ const SERVER_HELLO: u8 = 2;
 const NEW_SESSION_TICKET: u8 = 4;
 const ENCRYPTED_EXTENSIONS: u8 = 8;
 const FINISHED: u8 = 20;
+
+/// Extensions of the EncryptedExtensions.
+const EARLY_DATA: u16 = 42;
+const TRANSPORT_PARAMS: u16 = 0x39;
 
 /// Where the length of legacy_session_id is in the body of a ClientHello.
 const SESSION_ID: usize = 34;
@@ -75,6 +79,8 @@ pub struct Shape {
     pub accept_early: bool,
     /// The server has the secret of 0-RTT before the client's transport parameters.
     pub early_first: bool,
+    /// The server's EncryptedExtensions have a form that only the script knows.
+    pub opaque: bool,
     /// Bytes of the session ticket; none for none.
     pub ticket: usize,
 }
@@ -88,6 +94,7 @@ impl Default for Shape {
             early: false,
             accept_early: false,
             early_first: false,
+            opaque: false,
             ticket: 100,
         }
     }
@@ -124,7 +131,7 @@ impl Script {
             bytes: message(SERVER_HELLO, &[2; 86]),
             more: true,
         });
-        let mut flight = with_params(ENCRYPTED_EXTENSIONS, 0, params);
+        let mut flight = self.encrypted_extensions(params);
         flight.extend(message(11, &vec![0xce; self.shape.certificate]));
         flight.extend(message(FINISHED, &[0xf1; 32]));
         steps.push(Step::Send {
@@ -133,6 +140,18 @@ impl Script {
             more: false,
         });
         steps
+    }
+
+    fn encrypted_extensions(&self, params: &[u8]) -> Vec<u8> {
+        if self.shape.opaque {
+            return with_params(ENCRYPTED_EXTENSIONS, 0, params);
+        }
+        let mut list = extension(TRANSPORT_PARAMS, params);
+        if self.takes_early() {
+            list.extend(extension(EARLY_DATA, &[]));
+        }
+        let len = (list.len() as u16).to_be_bytes();
+        message(ENCRYPTED_EXTENSIONS, &[&len[..], &list].concat())
     }
 
     /// Whether this server takes the client's 0-RTT.
@@ -168,7 +187,7 @@ impl Script {
                 self.secret(false, Level::Handshake),
             ],
             (Side::Client, Level::Handshake, ENCRYPTED_EXTENSIONS) => {
-                vec![Step::PeerParams(params_of(body))]
+                vec![Step::PeerParams(params_of_extensions(body))]
             }
             (Side::Client, Level::Handshake, FINISHED) => {
                 // As libquic does: all secrets first, then the last message.
@@ -265,6 +284,22 @@ fn with_params(kind: u8, padding: usize, params: &[u8]) -> Vec<u8> {
     body.extend_from_slice(params);
     body.extend_from_slice(&(params.len() as u16).to_be_bytes());
     message(kind, &body)
+}
+
+/// An extension of TLS.
+fn extension(kind: u16, value: &[u8]) -> Vec<u8> {
+    let len = value.len() as u16;
+    [&kind.to_be_bytes(), &len.to_be_bytes(), value].concat()
+}
+
+/// The transport parameters in EncryptedExtensions of either form.
+fn params_of_extensions(body: &[u8]) -> Vec<u8> {
+    let number = |at: usize| usize::from(u16::from_be_bytes([body[at], body[at + 1]]));
+    if number(0) + 2 != body.len() {
+        return params_of(body);
+    }
+    assert_eq!(number(2), usize::from(TRANSPORT_PARAMS));
+    body[6..6 + number(4)].to_vec()
 }
 
 fn params_of(body: &[u8]) -> Vec<u8> {
