@@ -38,7 +38,7 @@ impl Connection {
         }
         self.handshake.early = Early::Rejected;
         self.spaces.data.keys.tx = None;
-        self.send_again(cx, Space::Data);
+        self.send_early_again(cx);
         self.streams.on_0rtt_rejected();
     }
 
@@ -53,7 +53,7 @@ impl Connection {
             Side::Server => self.spaces.data.keys.rx = None,
             Side::Client if self.handshake.early == Early::Offered => {
                 self.handshake.early = Early::Abandoned;
-                self.send_again(cx, Space::Data);
+                self.send_early_again(cx);
             }
             Side::Client => {}
         }
@@ -63,7 +63,16 @@ impl Connection {
     pub(super) fn send_again(&mut self, cx: &mut Cx<'_>, space: Space) {
         let (recovery, mut owners) = self.split();
         recovery.abandon(space, cx.now, &mut |_, space, _, packet| {
-            owners.on_lost(space, packet);
+            owners.on_given_up(space, packet);
+        });
+    }
+
+    /// Everything outstanding in 0-RTT packets is sent again, in 1-RTT packets.
+    pub(super) fn send_early_again(&mut self, cx: &mut Cx<'_>) {
+        let end = self.handshake.early_end;
+        let (recovery, mut owners) = self.split();
+        recovery.abandon_below(Space::Data, end, cx.now, &mut |_, space, _, packet| {
+            owners.on_given_up(space, packet);
         });
     }
 }

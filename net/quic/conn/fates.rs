@@ -110,6 +110,12 @@ impl Owners<'_> {
         }
     }
 
+    /// A packet that is waited for no more, although nobody thinks it lost.
+    pub(super) fn on_given_up(&mut self, space: Space, packet: &SentPacket) {
+        self.on_lost(space, packet);
+        self.on_known(packet);
+    }
+
     /// What a lost packet carried has to be sent again, as far as it still matters. Also used for
     /// packets that a probe repeats although they are not lost.
     // RFC 9000 13.3 #4

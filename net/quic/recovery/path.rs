@@ -109,10 +109,20 @@ impl Recovery {
     }
 
     /// Everything outstanding in `space` has to be sent again, without its being a sign of
-    /// congestion: a Retry arrived (RFC 9002 6.3), or 0-RTT was rejected (RFC 9002 6.4).
+    /// congestion: a Retry arrived (RFC 9002 6.3).
     pub fn abandon(&mut self, space: Space, now: Instant, sink: Sink<'_>) {
         self.remove_all(space, sink);
         self.reset_timer(now);
+    }
+
+    /// As [`Self::abandon`], for the packets with numbers below `end`: 0-RTT was rejected. Those
+    /// behind stay what they are.
+    // RFC 9002 6.4 #1, RFC 9002 6.4 #2
+    pub fn abandon_below(&mut self, space: Space, end: u64, now: Instant, sink: Sink<'_>) {
+        if let Some(last) = end.checked_sub(1) {
+            self.remove(space, last, sink);
+            self.reset_timer(now);
+        }
     }
 
     /// RFC 9002 6.2.2 #4
@@ -123,17 +133,23 @@ impl Recovery {
 
     /// RFC 9002 6.4 #1, RFC 9002 6.4 #2
     fn remove_all(&mut self, space: Space, sink: Sink<'_>) {
+        self.remove(space, u64::MAX, sink);
+        let state = self.spaces.get_mut(space);
+        state.sent = SentPackets::new();
+        state.last_eliciting = None;
+        state.loss_time = None;
+    }
+
+    /// Removes the packets with numbers up to `last`.
+    fn remove(&mut self, space: Space, last: u64, sink: Sink<'_>) {
         let in_flight = &mut self.in_flight;
         let state = self.spaces.get_mut(space);
-        state.sent.drain(0, u64::MAX, &mut |pn, packet, was_lost| {
+        state.sent.drain(0, last, &mut |pn, packet, was_lost| {
             if was_lost {
                 return;
             }
             in_flight.on_gone(&packet);
             sink(Fate::Lost, space, pn, &packet);
         });
-        state.sent = SentPackets::new();
-        state.last_eliciting = None;
-        state.loss_time = None;
     }
 }

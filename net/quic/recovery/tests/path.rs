@@ -118,3 +118,29 @@ fn an_abandoned_space_gives_everything_back_without_congestion() {
     assert_eq!(bed.recovery.congestion().window(), window);
     assert_eq!(bed.send(Space::Initial), 4, "numbers go on after a Retry");
 }
+
+// RFC 9002 6.4 #1 test
+// RFC 9002 6.4 #2 test
+#[test]
+fn rejected_early_data_is_given_up_and_what_was_sent_behind_it_is_not() {
+    let mut bed = Bed::confirmed();
+    let pns = bed.send_many(6);
+    let window = bed.recovery.congestion().window();
+    let now = bed.now;
+    let mut given_up = std::vec::Vec::new();
+    bed.recovery
+        .abandon_below(Space::Data, pns[4], now, &mut |_, _, pn, _| {
+            given_up.push(pn);
+        });
+    assert_eq!(given_up, pns[..4]);
+    assert_eq!(bed.recovery.bytes_in_flight(), 2 * u64::from(SIZE));
+    assert!(bed.recovery.has_eliciting(Space::Data));
+    // The packets that were given up are not missed when the others arrive.
+    bed.advance(ms(50));
+    bed.ack_each(&pns[5..]);
+    assert_eq!(bed.recovery.counters().lost, 0);
+    assert!(bed.recovery.congestion().window() >= window);
+    // Nothing at all below the first number.
+    bed.recovery
+        .abandon_below(Space::Data, 0, now, &mut |_, _, pn, _| panic!("{pn}"));
+}

@@ -28,6 +28,13 @@ fn resuming(remembered: TransportParams) -> (Setup, Setup) {
     (client, server)
 }
 
+/// Lets the client write another stream; returns how many there are now.
+fn write_more(pair: &Pair, stream: Option<(Dir, u64)>) -> usize {
+    let streams = &mut pair.client.borrow_mut().peer.app.plan.streams;
+    streams.extend(stream);
+    streams.len()
+}
+
 // RFC 9000 4.1 #1 test
 // RFC 9000 4.6 #2 test
 // RFC 9000 7.4.1 #3 test
@@ -73,5 +80,41 @@ fn datagrams_that_waited_for_a_server_that_takes_shorter_ones_now_are_dropped() 
         assert_eq!(client.peer.connection.send_truesize(), 0);
         let server = pair.server.borrow();
         assert_eq!(server.peers[0].app.datagrams, expected, "{limit}");
+    }
+}
+
+/// A client with an early secret that writes `early` bytes before the handshake and 200 kB behind
+/// it, whose server says in its own `opaque` way, or in TLS's, whether it `accepts`.
+fn sends_once((early, accepts, opaque): (u64, bool, bool)) {
+    let (mut client, mut server) = resuming(params());
+    client.plan.streams = vec![];
+    server.plan.reply = None;
+    server.shape.accept_early = accepts;
+    for shape in [&mut client.shape, &mut server.shape] {
+        shape.opaque = opaque;
+    }
+    if early > 0 {
+        client.plan.streams.push((Dir::Uni, early));
+    }
+    let mut pair = Pair::new(9, Link::lossy(100, 0), &client, server);
+    pair.wait(Duration::from_millis(210));
+    let count = write_more(&pair, Some((Dir::Uni, 200_000)));
+    assert!(pair.transfer(30, count, 0), "{}", pair.describe());
+    let info = pair.client.borrow().peer.connection.info();
+    let expected = 200_000 + early * if accepts { 1 } else { 2 };
+    let what = (early, accepts, opaque);
+    assert!(info.bytes_sent < expected * 11 / 10, "{what:?}: {info:?}");
+    // What was sent early is all that may be thought lost.
+    assert!(info.packets_lost <= early / 1_000, "{what:?}: {info:?}");
+}
+
+#[test]
+fn what_is_sent_behind_the_handshake_is_sent_once_whatever_became_of_early_data() {
+    for early in [0, 5_000] {
+        for accepts in [false, true] {
+            for opaque in [false, true] {
+                sends_once((early, accepts, opaque));
+            }
+        }
     }
 }
