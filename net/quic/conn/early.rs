@@ -6,11 +6,13 @@
 #![forbid(unsafe_code)]
 
 use super::{
+    encrypted_extensions::EarlyData,
     handshake::Early,
     Connection, //
 };
 use crate::common::{
     cx::Cx,
+    error::TransportError,
     id::{
         Side,
         Space, //
@@ -18,34 +20,51 @@ use crate::common::{
 };
 
 impl Connection {
-    /// The server permits less than the client remembers, by whose limits it has worked.
-    // RFC 9000 7.4.1 #3
-    pub(super) fn on_limits_reduced(&mut self, cx: &mut Cx<'_>) {
-        match self.handshake.early {
+    /// The server has decided about the client's 0-RTT; `kept` says whether it permits what the
+    /// client remembers, by whose limits it has worked.
+    pub(super) fn decide_early(
+        &mut self,
+        cx: &mut Cx<'_>,
+        kept: Result<(), TransportError>,
+    ) -> Result<(), TransportError> {
+        let answer = self.handshake.extensions.early_data();
+        // Where nothing was sent early, nothing can have been too much.
+        let is_bound = kept.is_ok() || self.handshake.early_end > 0;
+        match (self.handshake.early, answer) {
+            (Early::Offered, EarlyData::Accepted) if is_bound => {
+                // RFC 9000 7.4.1 #6
+                kept?;
+                self.handshake.early = Early::Accepted;
+            }
+            (Early::Offered, EarlyData::Rejected) => self.reject_early(cx),
             // A server that takes 0-RTT must not do this, so it does not take it.
-            Early::Offered => self.reject_early(cx),
-            // What was written within the old limits waits.
-            _ => self.streams.on_0rtt_rejected(),
+            (Early::Offered, EarlyData::Unknown) if kept.is_err() => self.reject_early(cx),
+            // RFC 9000 7.4.1 #3: what was written within the old limits waits.
+            _ if kept.is_err() => self.streams.on_0rtt_rejected(),
+            _ => {}
         }
+        Ok(())
     }
 
     /// The server did not take the client's 0-RTT: everything sent in it is sent again in 1-RTT.
-    /// Called by the owner when TLS says so; found out by itself otherwise.
+    /// The connection finds it out by itself when it hands the server's EncryptedExtensions to TLS;
+    /// an owner that knows it before may call this.
     // RFC 9001 5.6 #4
     pub fn reject_early(&mut self, cx: &mut Cx<'_>) {
         if self.side != Side::Client || self.handshake.early != Early::Offered {
             return;
         }
         self.handshake.early = Early::Rejected;
+        self.early_until = None;
         self.spaces.data.keys.tx = None;
         self.send_early_again(cx);
         self.streams.on_0rtt_rejected();
     }
 
-    /// The time of 0-RTT is over. The server forgets its keys. The client is not told by TLS
-    /// whether the server took its packets; if none was acknowledged a PTO after the handshake,
-    /// they are taken for rejected: they would fill the congestion window for ever, since no PTO
-    /// is armed for them before the handshake is confirmed.
+    /// The time of 0-RTT is over. The server forgets its keys. A client that could not read whether
+    /// the server takes its packets, none of which was acknowledged a PTO after the handshake, takes
+    /// them for rejected: they fill the congestion window, and no PTO is armed for them before the
+    /// handshake is confirmed.
     // RFC 9001 4.9.3 #4
     pub(super) fn end_early(&mut self, cx: &mut Cx<'_>) {
         self.early_until = None;

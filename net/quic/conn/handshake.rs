@@ -4,7 +4,10 @@
 
 #![forbid(unsafe_code)]
 
-use super::once::Once;
+use super::{
+    encrypted_extensions::EncryptedExtensions,
+    once::Once, //
+};
 use crate::{
     common::id::{
         ConnectionId,
@@ -21,11 +24,11 @@ pub(super) enum Early {
     None,
     /// The client has 0-RTT keys; the server has not decided.
     Offered,
-    /// The server processes 0-RTT packets, or has acknowledged one.
+    /// The server processes 0-RTT packets: its TLS says so, or it has acknowledged one.
     Accepted,
     /// The server does not take them.
     Rejected,
-    /// The client has given up waiting for a sign and has sent everything again.
+    /// The client has given up waiting for a sign, and has sent everything again.
     Abandoned,
 }
 
@@ -62,6 +65,8 @@ pub(super) struct Handshake {
     pub done: Once,
     /// NEW_TOKEN.
     pub new_token: Once,
+    /// What the client reads of the server's answer to 0-RTT.
+    pub extensions: EncryptedExtensions,
     /// 0-RTT.
     pub early: Early,
     /// Numbers below were sent as 0-RTT.
@@ -87,6 +92,7 @@ impl Handshake {
             followed_preferred: false,
             done: Once::default(),
             new_token: Once::default(),
+            extensions: EncryptedExtensions::default(),
             early: Early::default(),
             early_end: 0,
         }

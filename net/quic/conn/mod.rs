@@ -26,6 +26,7 @@ mod close;
 pub mod config;
 mod datagram;
 mod early;
+mod encrypted_extensions;
 mod ending;
 pub mod event;
 mod fates;

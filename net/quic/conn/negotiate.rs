@@ -221,9 +221,7 @@ impl Connection {
             Side::Client => self.check_server_versions(&params)?,
             Side::Server => self.choose_version(&params)?,
         }
-        if params.check_not_reduced(&self.peer).is_err() {
-            self.on_limits_reduced(cx);
-        }
+        self.decide_early(cx, params.check_not_reduced(&self.peer))?;
         // RFC 9000 7.4.1 #3
         self.recovery
             .set_peer_ack_params(params.ack_delay_exponent, params.max_ack_delay);

@@ -127,11 +127,20 @@ impl Connection {
     ) -> Result<CryptoRead, Error> {
         let level = self.next_crypto().ok_or(Error::WouldBlock)?;
         let stream = self.spaces.crypto_mut(level.space());
-        let (bytes, eor) = if peek {
-            (stream.peek(max, out)?, false)
-        } else {
-            stream.read(max, out)?
-        };
+        if peek {
+            let bytes = stream.peek(max, out)?;
+            let eor = false;
+            return Ok(CryptoRead { level, bytes, eor });
+        }
+        let is_watched = self.side == Side::Client && level == Level::Handshake;
+        let extensions = &mut self.handshake.extensions;
+        let (bytes, eor) = stream.read(max, &mut |bytes| {
+            let taken = out(bytes)?;
+            if is_watched {
+                extensions.read(bytes.get(..taken).unwrap_or_default());
+            }
+            Ok(taken)
+        })?;
         Ok(CryptoRead { level, bytes, eor })
     }
 

@@ -5,6 +5,7 @@
 
 use quic_core::common::id::Dir;
 use quic_core::common::time::Duration;
+use quic_core::common::ErrorCode;
 use quic_core::conn::State;
 use quic_core::params::TransportParams;
 use quic_sim::net::Link;
@@ -83,6 +84,27 @@ fn datagrams_that_waited_for_a_server_that_takes_shorter_ones_now_are_dropped() 
     }
 }
 
+// RFC 9001 5.6 #4 test
+// RFC 9002 6.4 #1 test
+// RFC 9002 6.4 #2 test
+#[test]
+fn rejected_early_data_is_sent_again_at_once_and_is_no_sign_of_congestion() {
+    for more in [0, 2_000] {
+        let (client, server) = resuming(params());
+        let mut pair = Pair::new(8, Link::lossy(100, 0), &client, server);
+        pair.wait(Duration::from_millis(210));
+        let count = write_more(&pair, (more > 0).then_some((Dir::Bidi, more)));
+        // The handshake was complete after one round trip; a probe time-out is three more.
+        pair.wait(Duration::from_millis(190));
+        let arrived = pair.server.borrow().peers[0].app.bytes();
+        assert_eq!(arrived, 5_000 + more, "{}", pair.describe());
+        assert!(pair.transfer(10, count, count), "{}", pair.describe());
+        let info = pair.client.borrow().peer.connection.info();
+        assert_eq!((info.packets_lost, info.timeouts), (0, 0), "{more}");
+        assert_eq!(info.ssthresh, u64::MAX, "{more}");
+    }
+}
+
 /// A client with an early secret that writes `early` bytes before the handshake and 200 kB behind
 /// it, whose server says in its own `opaque` way, or in TLS's, whether it `accepts`.
 fn sends_once((early, accepts, opaque): (u64, bool, bool)) {
@@ -116,5 +138,24 @@ fn what_is_sent_behind_the_handshake_is_sent_once_whatever_became_of_early_data(
                 sends_once((early, accepts, opaque));
             }
         }
+    }
+}
+
+// RFC 9000 7.4.1 #6 test
+#[test]
+fn a_server_that_takes_early_data_and_lowers_a_limit_is_refused_if_any_was_sent() {
+    for has_sent in [false, true] {
+        let (mut client, mut server) = resuming(params());
+        client.plan.early = has_sent;
+        server.shape.accept_early = true;
+        server.params.initial_max_data = 20_000;
+        let mut pair = Pair::new(10, Link::lossy(20, 0), &client, server);
+        assert_eq!(pair.transfer(10, 1, 1), !has_sent, "{}", pair.describe());
+        let client = pair.client.borrow();
+        let code = client.peer.connection.close_info().map(|info| info.code);
+        let expected = has_sent.then_some(ErrorCode::PROTOCOL_VIOLATION.0);
+        assert_eq!(code, expected);
+        // It is said with the handshake, and not first when early data is acknowledged.
+        assert!(!client.peer.connection.is_confirmed() || !has_sent);
     }
 }
