@@ -28,6 +28,11 @@ const FORMAT: u8 = 2;
 /// Length of the server's limits in a stored ticket.
 const LIMITS_LEN: usize = 56;
 
+/// Ranges of the option TRANSPORT_PARAM: windows and sizes in bytes, and a time.
+const MIN_SIZE: u16 = 1200;
+const MAX_UDP_PAYLOAD: u16 = 65527;
+const MIN_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// What a client remembers of a connection in order to continue it
 /// ([`Connection::connect_resuming`]). Good for one server and for as long as that likes, mostly
 /// hours. Whoever has it can pretend to be this client, so it is to be kept like a key.
@@ -97,7 +102,7 @@ impl SessionTicket {
     /// Tells the socket what the server permitted, so that it can send early data.
     pub(crate) fn apply_limits(&self, socket: &Socket) -> Result<()> {
         socket
-            .set_remembered_params(&self.limits)
+            .set_remembered_params(&within_ranges(&self.limits))
             .map_err(|err| Error::Io("setting the server's limits", err))
     }
 }
@@ -156,6 +161,27 @@ fn remembered(params: &TransportParams) -> TransportParams {
     }
 }
 
+/// What the option TRANSPORT_PARAM takes of a server's parameters, which may lie out of its ranges.
+/// A limit that it does not take is as good as 0: less is sent early, all else when the handshake
+/// has brought the server's parameters again.
+fn within_ranges(limits: &TransportParams) -> TransportParams {
+    let window = |bytes: Option<u64>| bytes.filter(|bytes| *bytes >= MIN_SIZE.into());
+    let size = |bytes: Option<u16>| bytes.filter(|bytes| *bytes >= MIN_SIZE);
+    TransportParams {
+        max_data: window(limits.max_data),
+        max_stream_data_bidi_local: window(limits.max_stream_data_bidi_local),
+        max_stream_data_bidi_remote: window(limits.max_stream_data_bidi_remote),
+        max_stream_data_uni: window(limits.max_stream_data_uni),
+        max_datagram_frame_size: size(limits.max_datagram_frame_size),
+        max_udp_payload_size: size(limits.max_udp_payload_size)
+            .map(|bytes| bytes.min(MAX_UDP_PAYLOAD)),
+        max_idle_timeout: limits
+            .max_idle_timeout
+            .filter(|timeout| *timeout >= MIN_IDLE_TIMEOUT),
+        ..limits.clone()
+    }
+}
+
 fn tls_error(code: Code) -> Error {
     Error::Tls {
         alert: None,
@@ -166,6 +192,33 @@ fn tls_error(code: Code) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_that_the_socket_would_refuse_are_left_out() {
+        let limits = |bytes: u16, idle: u64| TransportParams {
+            max_data: Some(bytes.into()),
+            max_stream_data_bidi_local: Some(bytes.into()),
+            max_stream_data_bidi_remote: Some(bytes.into()),
+            max_stream_data_uni: Some(bytes.into()),
+            max_streams_bidi: Some(3),
+            max_datagram_frame_size: Some(bytes),
+            max_udp_payload_size: Some(bytes),
+            max_idle_timeout: Some(Duration::from_millis(idle)),
+            ..TransportParams::default()
+        };
+        let usual = limits(1200, 1000);
+        assert_eq!(within_ranges(&usual), usual);
+        for (bytes, idle) in [(1199, 999), (1, 1), (0, 0)] {
+            let few = TransportParams {
+                max_streams_bidi: Some(3),
+                ..TransportParams::default()
+            };
+            assert_eq!(within_ranges(&limits(bytes, idle)), few, "{bytes}");
+        }
+        let most = within_ranges(&limits(u16::MAX, 5000));
+        assert_eq!(most.max_udp_payload_size, Some(65527));
+        assert_eq!(most.max_datagram_frame_size, Some(u16::MAX));
+    }
 
     #[test]
     fn stored_tickets_can_be_read_back_and_broken_ones_are_refused() {
