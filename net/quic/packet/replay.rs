@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_token_is_new_once_as_long_as_it_would_be_accepted() {
-        // RFC 9000 8.1.4 #6 test, RFC 9000 8.1.4 #8 test
+        // RFC 9000 8.1.4 #6 test, RFC 9000 8.1.4 #8 test, RFC 9000 21.3 #1 test
         let start = Instant::from_nanos(7);
         let at = |secs| start.saturating_add(Duration::from_secs(secs));
         let mut filter = ReplayFilter::new(start).expect("memory");

@@ -41,6 +41,7 @@ fn settle(ids: &mut LocalIds) -> (usize, std::vec::Vec<Announcement>) {
 // RFC 9000 5.1.1 #3 test
 // RFC 9000 5.1.1 #4 test
 // RFC 9000 5.1 #2 test
+// RFC 9000 5.1.1 #11 test, RFC 9000 9.5 #7 test
 #[test]
 fn ids_are_issued_up_to_the_peers_limit_and_numbered_in_order() {
     for (limit, expected) in [(0, 2), (2, 2), (4, 4), (8, 8), (64, 8), (u64::MAX, 8)] {

@@ -151,6 +151,34 @@ fn only_tokens_of_ids_in_use_are_believed() {
     assert_eq!(ids.poll_op(), None);
 }
 
+// RFC 9000 10.3.1 #4 test
+#[test]
+fn every_token_is_compared_to_its_end_whatever_the_datagram_says() {
+    let mut ids = ids();
+    ids.set_first_token(token(0));
+    for seq in 1..4 {
+        give(&mut ids, seq, 0).unwrap();
+    }
+    for seq in 0..3 {
+        ids.on_used(seq, addr(1)).unwrap();
+    }
+    let compared = |tail: &[u8; 16]| {
+        let before = crate::aead::COMPARED.get();
+        let found = ids.is_reset(tail);
+        (found, crate::aead::COMPARED.get() - before)
+    };
+    // The first token, the last one, nothing like any, and all but the first or last byte of one.
+    let (mut first, mut last) = (token(1), token(1));
+    first[0] ^= 1;
+    last[15] ^= 1;
+    let all = 3 * 16;
+    assert_eq!(compared(&token(0)), (true, all));
+    assert_eq!(compared(&token(2)), (true, all));
+    for tail in [[0xff; 16], first, last] {
+        assert_eq!(compared(&tail), (false, all));
+    }
+}
+
 #[test]
 fn unused_ids_are_given_out_once_in_order() {
     let mut ids = ids();

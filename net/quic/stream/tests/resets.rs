@@ -87,6 +87,39 @@ fn a_reset_that_arrives_behind_all_data_is_suppressed() {
     assert_eq!(client.streams.send_state(id), Some(SendState::ResetRecvd));
 }
 
+// RFC 9000 3.5 #7 test
+#[test]
+fn nobody_is_asked_to_stop_who_has_reset_the_stream() {
+    let (mut client, mut server, id) = started();
+    client.streams.reset(id, 4).unwrap();
+    let reset = client.transmit().unwrap();
+    // The reset arrives when the request has been made and not yet been written.
+    server.streams.stop_sending(id, 9).unwrap();
+    server.receive(&reset).unwrap();
+    let stops = |packets: &[Packet]| {
+        let frames = packets.iter().flat_map(Packet::frames);
+        frames
+            .filter(|frame| matches!(frame, Frame::StopSending { .. }))
+            .count()
+    };
+    assert_eq!(stops(&server.transmit_all()), 0);
+    // Before the request is made.
+    let (mut client, mut server, id) = started();
+    client.streams.reset(id, 4).unwrap();
+    server.receive(&client.transmit().unwrap()).unwrap();
+    assert_eq!(server.streams.stop_sending(id, 9), Err(Error::Invalid));
+    assert_eq!(stops(&server.transmit_all()), 0);
+    // When the request was sent, and was lost.
+    let (mut client, mut server, id) = started();
+    server.streams.stop_sending(id, 9).unwrap();
+    let stop = server.transmit().unwrap();
+    assert_eq!(stops(std::slice::from_ref(&stop)), 1);
+    client.streams.reset(id, 4).unwrap();
+    server.receive(&client.transmit().unwrap()).unwrap();
+    server.on_lost(&stop);
+    assert_eq!(stops(&server.transmit_all()), 0);
+}
+
 #[test]
 fn data_that_arrives_behind_a_reset_is_ignored() {
     let (mut client, mut server, id) = started();

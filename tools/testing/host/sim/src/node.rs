@@ -204,8 +204,8 @@ pub struct Server {
     pub peers: Vec<Peer>,
     /// Counters of the listener.
     pub stats: Stats,
-    /// Preferred address that new connections announce.
-    pub preferred: Option<SocketAddr>,
+    /// Preferred addresses that new connections announce, one of a family.
+    pub preferred: Vec<SocketAddr>,
     ids: HashMap<Vec<u8>, usize>,
     used: ReplayFilter,
     rng: SeedRng,
@@ -221,7 +221,7 @@ impl Server {
             setup,
             peers: Vec::new(),
             stats: Stats::default(),
-            preferred: None,
+            preferred: Vec::new(),
             ids: HashMap::new(),
             used: ReplayFilter::new(Instant::from_nanos(0)).expect("memory"),
             rng: SeedRng::new(seed, 2),
@@ -307,8 +307,8 @@ impl Server {
         let Ok(mut connection) = made else {
             return;
         };
-        if let Some(preferred) = self.preferred {
-            let _ = connection.set_preferred_address(&mut cx, preferred);
+        for preferred in &self.preferred {
+            let _ = connection.set_preferred_address(&mut cx, *preferred);
         }
         let agent = self.setup.make_agent(Side::Server);
         let app = App::new(Side::Server, self.setup.plan.clone());

@@ -377,6 +377,7 @@ fn acknowledgements_of_hundreds_of_ranges_are_cheap() {
     assert!(grown(&region) < BOUND, "{}", grown(&region));
 }
 
+// RFC 9000 7.5 #6 test
 #[test]
 fn handshake_bytes_with_holes_are_bounded() {
     let _alone = alone();
@@ -487,6 +488,7 @@ fn the_highest_stream_opens_all_below_for_little_memory() {
     assert!(grown(&region) < 20_000, "{}", grown(&region));
 }
 
+// RFC 9000 21.7 #1 test
 #[test]
 fn fragments_of_one_byte_are_bounded_in_any_order() {
     let _alone = alone();

@@ -97,7 +97,7 @@ fn what_was_written_before_a_close_arrives_as_far_as_the_window_goes() {
     assert_eq!(server.peers[0].app.bytes(), 6_030);
 }
 
-// RFC 9000 10.2.1 #1 test
+// RFC 9000 10.2.1 #1 test, RFC 9000 11.1 #2 test
 #[test]
 fn a_lost_close_is_repeated_when_the_peer_goes_on_sending() {
     seeds(50, |seed| {
@@ -422,7 +422,7 @@ fn the_client_moves_to_the_servers_preferred_address() {
         let mut pair = Pair::new(seed, Link::lossy(10, 20_000), &client(), server());
         pair.world.net.add_server(preferred);
         pair.server.borrow_mut().add_addr(preferred);
-        pair.server.borrow_mut().preferred = Some(preferred);
+        pair.server.borrow_mut().preferred = vec![preferred];
         assert!(pair.connect(20));
         assert!(pair.transfer(60, 1, 1), "{}", pair.describe());
         pair.wait(ms(3_000));
@@ -438,7 +438,7 @@ fn an_unreachable_preferred_address_changes_nothing() {
     let preferred = SocketAddr::from(([198, 51, 100, 2], 4433));
     let mut pair = Pair::new(7, Link::lossy(10, 0), &client(), server());
     pair.world.net.add_server(preferred);
-    pair.server.borrow_mut().preferred = Some(preferred);
+    pair.server.borrow_mut().preferred = vec![preferred];
     assert!(pair.transfer(60, 1, 1), "{}", pair.describe());
     pair.wait(Duration::from_secs(5));
     assert_eq!(pair.client.borrow().peer.remote(), server_addr());

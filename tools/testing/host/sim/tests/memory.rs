@@ -189,7 +189,7 @@ fn any_allocation_of_migrations_may_fail() {
         let preferred = SocketAddr::from(([198, 51, 100, 2], 4433));
         pair.world.net.add_server(preferred);
         pair.server.borrow_mut().add_addr(preferred);
-        pair.server.borrow_mut().preferred = Some(preferred);
+        pair.server.borrow_mut().preferred = vec![preferred];
         pair.client.borrow_mut().add_addr(other(1));
         pair
     };

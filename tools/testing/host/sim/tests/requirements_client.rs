@@ -61,7 +61,8 @@ fn until_it_hears_the_server_a_client_sends_to_one_id() {
 
 #[test]
 fn ids_are_random_and_never_empty_or_the_same() {
-    // RFC 9000 5.1 #1 test, RFC 9000 5.1 #3 test, RFC 9000 10.3.2 #3 test, RFC 9000 10.3.2 #4 test
+    // RFC 9000 5.1 #1 test, RFC 9000 5.1 #3 test, RFC 9000 10.3.2 #3 test,
+    // RFC 9000 10.3.2 #4 test, RFC 9000 19.16 #4 test
     let mut seen = HashSet::new();
     let mut set = [0u32; 64];
     for seed in 0..400 {
@@ -487,7 +488,7 @@ fn a_client_only_probes_a_preferred_address_that_does_not_answer() {
     client.plan.streams = vec![(Dir::Uni, 100_000)];
     for is_silent in [true, false] {
         let mut wire = Wire::new(&client, Setup::default());
-        wire.server.preferred = Some(preferred());
+        wire.server.preferred = vec![preferred()];
         wire.server.add_addr(preferred());
         let (mut there, mut elsewhere) = (HashSet::new(), HashSet::new());
         let (mut probes, mut last) = (0, None);
@@ -535,6 +536,28 @@ fn a_client_only_probes_a_preferred_address_that_does_not_answer() {
         assert_eq!(last, Some(expected));
         assert_eq!(wire.server.peers[0].app.bytes(), 100_000);
     }
+}
+
+#[test]
+fn of_two_preferred_addresses_the_one_of_the_clients_family_is_tried() {
+    // RFC 9000 9.6.3 #6 test
+    let six = SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 2], 4433));
+    let mut wire = Wire::new(&Setup::default(), Setup::default());
+    wire.server.preferred = vec![six, preferred()];
+    for addr in [six, preferred()] {
+        wire.server.add_addr(addr);
+    }
+    let mut seen = HashSet::new();
+    for _ in 0..10 {
+        let packets = wire.up();
+        seen.extend(packets.iter().map(|packet| packet.dst));
+        wire.give_server(packets);
+        let packets = wire.down();
+        wire.give_client(packets);
+        wire.tick();
+    }
+    assert_eq!(wire.client.peer.remote(), preferred());
+    assert!(!seen.contains(&six));
 }
 
 #[test]

@@ -309,7 +309,7 @@ fn a_challenge_on_the_active_path_is_answered_by_more_than_a_probe() {
 
 #[test]
 fn an_end_is_remembered_for_three_probe_timeouts() {
-    // RFC 9000 10.2 #1 test, RFC 9000 10.2 #4 test
+    // RFC 9000 10.2 #1 test, RFC 9000 10.2 #3 test, RFC 9000 10.2 #4 test
     let mut lab = Lab::new(1);
     let pto = lab.info(Side::Server).pto;
     let begin = lab.now();

@@ -36,6 +36,7 @@ use quinn_proto::{
     Endpoint,
     EndpointConfig,
     Event,
+    RandomConnectionIdGenerator,
     ReadError,
     ServerConfig,
     StreamEvent,
@@ -92,9 +93,8 @@ pub struct Stranger {
     retry: bool,
 }
 
-fn endpoint_config() -> Arc<EndpointConfig> {
-    let reset_key = ring_key();
-    Arc::new(EndpointConfig::new(reset_key))
+fn endpoint_config() -> EndpointConfig {
+    EndpointConfig::new(ring_key())
 }
 
 /// Keys of quinn's stateless resets; nothing depends on their value.
@@ -138,11 +138,28 @@ fn transport() -> Arc<TransportConfig> {
 impl Stranger {
     /// A server.
     pub fn server(addr: SocketAddr, identity: &Identity, task: Task, retry: bool) -> Self {
+        Self::listening(addr, identity, task, retry, endpoint_config())
+    }
+
+    /// A server whose connection ids are empty.
+    pub fn server_without_ids(addr: SocketAddr, identity: &Identity, task: Task) -> Self {
+        let mut config = endpoint_config();
+        config.cid_generator(|| Box::new(RandomConnectionIdGenerator::new(0)));
+        Self::listening(addr, identity, task, false, config)
+    }
+
+    fn listening(
+        addr: SocketAddr,
+        identity: &Identity,
+        task: Task,
+        retry: bool,
+        endpoint: EndpointConfig,
+    ) -> Self {
         let crypto = QuicServerConfig::try_from(identity.server()).expect("a QUIC suite");
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
         config.transport_config(transport());
         let endpoint = Endpoint::new(
-            endpoint_config(),
+            Arc::new(endpoint),
             Some(Arc::new(config)),
             true,
             Some([1; 32]),
@@ -161,7 +178,7 @@ impl Stranger {
         let crypto = QuicClientConfig::try_from(identity.client()).expect("a QUIC suite");
         let mut config = ClientConfig::new(Arc::new(crypto));
         config.transport_config(transport());
-        let endpoint = Endpoint::new(endpoint_config(), None, true, Some([2; 32]));
+        let endpoint = Endpoint::new(Arc::new(endpoint_config()), None, true, Some([2; 32]));
         let mut stranger = Self::new(addr, Side::Client, endpoint, task, false);
         let at = stranger.at(now);
         let (handle, connection) = stranger

@@ -8,6 +8,7 @@ use std::{
     rc::Rc, //
 };
 
+use quic_core::common::error::Error;
 use quic_core::common::id::{
     Dir,
     Side,
@@ -231,6 +232,36 @@ fn quinn_follows_our_client_through_a_nat_and_to_another_address() {
         assert!(done, "{:?}", client.peer.connection.close_info());
         assert_eq!(client.peer.connection.path().local, other);
     });
+}
+
+#[test]
+fn our_client_stays_where_it_is_when_quinns_ids_are_empty() {
+    // RFC 9000 9.5 #5 test
+    let identity = Rc::new(Identity::generate());
+    let mut world = world(1, &Link::lossy(10, 10_000));
+    let mut setup = setup(&identity);
+    setup.plan.streams = vec![(Dir::Bidi, 300_000)];
+    let task = Task {
+        reply: Some(100_000),
+        ..Task::default()
+    };
+    let server = Stranger::server_without_ids(server_addr(), &identity, task);
+    let server = Rc::new(RefCell::new(server));
+    let client = Client::new(world.now, 1, client_addr(), server_addr(), &setup);
+    let client = Rc::new(RefCell::new(client.expect("a client")));
+    world.add(server.clone());
+    world.add(client.clone());
+    let other = SocketAddr::from(([203, 0, 113, 1], 777));
+    client.borrow_mut().add_addr(other);
+    let done = transfer(&mut world, &client, &server, 1);
+    let mut client = client.borrow_mut();
+    assert!(done, "{:?}", client.peer.connection.close_info());
+    assert!(client.peer.connection.is_confirmed());
+    let now = world.now;
+    let moved = client
+        .peer
+        .with(now, |connection, cx| connection.migrate(cx, other));
+    assert_eq!(moved, Err(Error::Invalid));
 }
 
 #[test]

@@ -141,6 +141,7 @@ QUIC_TEST_F(life, a_blocked_writer_is_woken_by_the_close)
 	EXPECT_EQ(0, status);
 }
 
+/* RFC 9000 5.2.2 #5 test */
 QUIC_TEST_F(life, a_full_backlog_refuses)
 {
 	struct qk_pair second = { -1, -1, -1 };

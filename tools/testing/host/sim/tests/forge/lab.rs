@@ -30,14 +30,12 @@ use quic_sim::pair::Pair;
 use quic_sim::peer::Peer;
 
 use super::{
-    addr,
-    between,
+    addr, between,
     first::{
         negotiation,
         retry, //
     },
-    kinds,
-    open_short,
+    kinds, open_short,
     opened::{
         seal,
         secret_of, //

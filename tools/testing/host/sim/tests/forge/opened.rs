@@ -77,9 +77,7 @@ pub fn short_packet(dcid: &[u8], payload: &[u8]) -> Vec<u8> {
 pub fn levels(bytes: &[u8]) -> Vec<Level> {
     let mut rest = bytes;
     let mut found = vec![];
-    while let Ok(Packet::Protected(header)) =
-        Packet::parse_first(rest, 8)
-    {
+    while let Ok(Packet::Protected(header)) = Packet::parse_first(rest, 8) {
         found.push(header.level);
         rest = &rest[header.len..];
     }
@@ -89,9 +87,7 @@ pub fn levels(bytes: &[u8]) -> Vec<Level> {
 /// The types of the frames of the 1-RTT packet in a datagram, if there is one.
 pub fn app_kinds(sender: Side, datagram: &[u8]) -> Vec<u64> {
     let mut rest = datagram;
-    while let Ok(Packet::Protected(header)) =
-        Packet::parse_first(rest, 8)
-    {
+    while let Ok(Packet::Protected(header)) = Packet::parse_first(rest, 8) {
         if header.level == Level::App {
             return kinds(&open_short(sender, rest));
         }
