@@ -136,6 +136,7 @@ pub(crate) fn retry(
     let scid = ConnectionId::random(&mut KernelRng, LOCAL_LEN);
     let claims = Claims {
         kind: TokenKind::Retry,
+        version: incoming.version,
         issued: now(),
         original_dcid: incoming.dcid,
         retry_scid: scid,

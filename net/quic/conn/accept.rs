@@ -167,7 +167,7 @@ impl Incoming {
         if token.is_empty() {
             return Validation::NoToken;
         }
-        match key.open(token, remote, now) {
+        match key.open(token, self.version, remote, now) {
             Ok(valid) => self.take_claims(valid.claims, valid.nonce),
             Err(TokenError::InvalidRetry | TokenError::Expired(TokenKind::Retry)) => {
                 Validation::InvalidRetry

@@ -175,6 +175,7 @@ impl Connection {
         }
         let claims = Claims {
             kind: TokenKind::NewToken,
+            version: self.version,
             issued: cx.now,
             original_dcid: ConnectionId::EMPTY,
             retry_scid: ConnectionId::EMPTY,

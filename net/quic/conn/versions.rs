@@ -121,6 +121,8 @@ impl Connection {
         if (self.version == Version::V2) != (version == Version::V2) {
             self.reject_early(cx);
         }
+        // Nor a token.
+        self.handshake.token.clear();
         self.handshake.first_version = version;
         self.version = version;
         let dcid = ConnectionId::random(cx.rng, FIRST_DCID);

@@ -6,8 +6,9 @@
 //!  kind (4) | salt (16) | sealed: time (8)  len odcid  len rscid | tag (16)
 //! ```
 //!
-//! Kind and the client's address are authenticated with the rest, so that a token serves only the
-//! client it was given to and only as what it was given.  The key is derived from the salt, so
+//! Kind, the QUIC version and the client's address are authenticated with the rest, so that a token
+//! serves only the client it was given to, in the version it was given in (RFC 9369 section 5), and
+//! only as what it was given.  The key is derived from the salt, so
 //! that tokens of any number are unique and tell an observer nothing.
 
 #![forbid(unsafe_code)]
@@ -29,6 +30,7 @@ use crate::{
         Reader,
         Rng,
         Truncated,
+        Version,
         Writer, //
     },
     crypto::keys::wipe, //
@@ -83,6 +85,8 @@ impl TokenKind {
 pub struct Claims {
     /// How it was given.
     pub kind: TokenKind,
+    /// The version of the connection, or of the attempt, that it was given in.
+    pub version: Version,
     /// When it was made.
     pub issued: Instant,
     /// The Destination Connection ID of the client's first packet; of a Retry token.
@@ -117,8 +121,8 @@ pub const MAX_TOKEN_LEN: usize = MARK_LEN + SALT_LEN + MAX_PLAIN_LEN + TAG_LEN;
 const MARK_LEN: usize = 4;
 const SALT_LEN: usize = 16;
 const MAX_PLAIN_LEN: usize = 8 + 2 * (1 + ConnectionId::MAX_LEN);
-/// Kind, salt, address, port.
-const MAX_AAD_LEN: usize = MARK_LEN + SALT_LEN + 16 + 2;
+/// Kind, salt, version, address, port.
+const MAX_AAD_LEN: usize = MARK_LEN + SALT_LEN + 4 + 16 + 2;
 
 /// The server's key for its tokens, wiped when dropped.
 pub struct TokenKey([u8; 32]);
@@ -142,7 +146,7 @@ impl TokenKey {
         rng.fill(&mut salt);
         let mut scratch = [0; MAX_AAD_LEN + MAX_PLAIN_LEN + TAG_LEN];
         let mut writer = Writer::new(&mut scratch);
-        let aad_len = put_aad(&mut writer, claims.kind, &salt, remote)?;
+        let aad_len = put_aad(&mut writer, (claims.kind, claims.version), &salt, remote)?;
         put_claims(&mut writer, claims)?;
         let end = writer.position();
         let len = self
@@ -156,11 +160,12 @@ impl TokenKey {
         Ok(writer.position())
     }
 
-    /// Reads the token of an Initial packet from `remote`.
+    /// Reads the token of an Initial packet of this version from `remote`.
     // RFC 9000 8.1.3 #14
     pub fn open(
         &self,
         token: &[u8],
+        version: Version,
         remote: SocketAddr,
         now: Instant,
     ) -> Result<Validated, TokenError> {
@@ -170,7 +175,7 @@ impl TokenKey {
             TokenKind::NewToken => TokenError::Unknown,
             TokenKind::Retry => TokenError::InvalidRetry,
         };
-        let (claims, salt) = self.decrypt(reader, kind, remote).ok_or(bad)?;
+        let (claims, salt) = self.decrypt(reader, (kind, version), remote).ok_or(bad)?;
         // A token from the future cannot be: the clock does not go back.
         match now.checked_since(claims.issued) {
             Some(age) if age <= kind.lifetime() => {}
@@ -183,19 +188,19 @@ impl TokenKey {
     fn decrypt(
         &self,
         mut reader: Reader<'_>,
-        kind: TokenKind,
+        given: (TokenKind, Version),
         remote: SocketAddr,
     ) -> Option<(Claims, [u8; SALT_LEN])> {
         let salt = reader.array::<SALT_LEN>().ok()?;
         let mut scratch = [0; MAX_AAD_LEN + MAX_PLAIN_LEN + TAG_LEN];
         let mut writer = Writer::new(&mut scratch);
-        let aad_len = put_aad(&mut writer, kind, &salt, remote).ok()?;
+        let aad_len = put_aad(&mut writer, given, &salt, remote).ok()?;
         writer.put_bytes(reader.rest()).ok()?;
         let end = writer.position();
         let mut key = self.derive(&salt).ok()?;
         let len = key.open(0, scratch.get_mut(..end)?, aad_len).ok()?;
         let plain = scratch.get(aad_len..)?.get(..len)?;
-        Some((get_claims(plain, kind).ok()??, salt))
+        Some((get_claims(plain, given).ok()??, salt))
     }
 
     fn derive(&self, salt: &[u8; SALT_LEN]) -> Result<PacketKey, KeyError> {
@@ -237,12 +242,13 @@ impl From<NoSpace> for KeyError {
 // RFC 9000 8.1.4 #3, RFC 9000 8.1.4 #4
 fn put_aad(
     writer: &mut Writer<'_>,
-    kind: TokenKind,
+    (kind, version): (TokenKind, Version),
     salt: &[u8; SALT_LEN],
     remote: SocketAddr,
 ) -> Result<usize, NoSpace> {
     writer.put_bytes(&kind.mark())?;
     writer.put_bytes(salt)?;
+    writer.put_bytes(&version.0.to_be_bytes())?;
     match remote.ip().to_canonical() {
         IpAddr::V4(ip) => writer.put_bytes(&ip.octets())?,
         IpAddr::V6(ip) => writer.put_bytes(&ip.octets())?,
@@ -262,7 +268,10 @@ fn put_claims(writer: &mut Writer<'_>, claims: &Claims) -> Result<(), NoSpace> {
     Ok(())
 }
 
-fn get_claims(plain: &[u8], kind: TokenKind) -> Result<Option<Claims>, Truncated> {
+fn get_claims(
+    plain: &[u8],
+    (kind, version): (TokenKind, Version),
+) -> Result<Option<Claims>, Truncated> {
     let mut reader = Reader::new(plain);
     let issued = Instant::from_nanos(u64::from_be_bytes(reader.array()?));
     let mut ids = [ConnectionId::EMPTY; 2];
@@ -277,6 +286,7 @@ fn get_claims(plain: &[u8], kind: TokenKind) -> Result<Option<Claims>, Truncated
     let [original_dcid, retry_scid] = ids;
     Ok(reader.is_empty().then_some(Claims {
         kind,
+        version,
         issued,
         original_dcid,
         retry_scid,

@@ -29,6 +29,7 @@ fn claims(kind: TokenKind) -> Claims {
     };
     Claims {
         kind,
+        version: Version::V1,
         issued: NOW,
         original_dcid: id(1, 20),
         retry_scid: id(2, 8),
@@ -47,7 +48,7 @@ fn sealed(kind: TokenKind, remote: &str) -> Vec<u8> {
 
 fn opened(token: &[u8], remote: &str, now: Instant) -> Result<Claims, TokenError> {
     let key = TokenKey::new([5; 32]);
-    let validated = key.open(token, remote.parse().unwrap(), now)?;
+    let validated = key.open(token, Version::V1, remote.parse().unwrap(), now)?;
     Ok(validated.claims)
 }
 
@@ -78,6 +79,22 @@ fn a_token_serves_only_the_address_it_was_given_to() {
     let retry = sealed(TokenKind::Retry, "192.0.2.1:4433");
     for other in ["192.0.2.1:4434", "192.0.2.2:4433", "[2001:db8::1]:4433"] {
         assert_eq!(opened(&retry, other, NOW), Err(TokenError::InvalidRetry));
+    }
+}
+
+// RFC 9369 5
+#[test]
+fn a_token_of_one_version_is_none_in_another() {
+    let key = TokenKey::new([5; 32]);
+    let remote = "192.0.2.1:4433";
+    for (kind, error) in [
+        (TokenKind::NewToken, TokenError::Unknown),
+        (TokenKind::Retry, TokenError::InvalidRetry),
+    ] {
+        let token = sealed(kind, remote);
+        let remote = remote.parse().unwrap();
+        assert!(key.open(&token, Version::V1, remote, NOW).is_ok());
+        assert_eq!(key.open(&token, Version::V2, remote, NOW), Err(error));
     }
 }
 
@@ -128,7 +145,7 @@ fn every_bit_is_covered_and_no_two_tokens_are_equal() {
         .filter(|(a, b)| a == b && **a != 0);
     assert!(equal.count() < 4);
     let other = TokenKey::new([6; 32]);
-    assert!(other.open(&out[0], remote, NOW).is_err());
+    assert!(other.open(&out[0], Version::V1, remote, NOW).is_err());
 }
 
 #[test]

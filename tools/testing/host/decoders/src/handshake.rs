@@ -6,7 +6,10 @@
 
 use quic_core::{
     buf::Datagram,
-    common::Instant,
+    common::{
+        Instant,
+        Version, //
+    },
     conn::{
         accept::{
             FirstPacket,
@@ -57,5 +60,5 @@ pub fn first_packet(bytes: &[u8]) {
 pub fn token(bytes: &[u8]) {
     let key = TokenKey::new([3; 32]);
     let remote = "192.0.2.1:4433".parse().expect("address");
-    assert!(key.open(bytes, remote, Instant::ZERO).is_err());
+    assert!(key.open(bytes, Version::V1, remote, Instant::ZERO).is_err());
 }

@@ -329,6 +329,7 @@ impl Server {
         let scid = ConnectionId::random(&mut self.rng, CID);
         let claims = Claims {
             kind: TokenKind::Retry,
+            version: incoming.version,
             issued: now,
             original_dcid: incoming.dcid,
             retry_scid: scid,

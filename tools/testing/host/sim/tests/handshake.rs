@@ -310,6 +310,50 @@ fn a_token_of_an_earlier_connection_saves_the_retry() {
     assert_eq!(pair.server.borrow().stats.retry_out, 1);
 }
 
+// RFC 9369 5
+#[test]
+fn a_token_of_one_version_validates_nothing_in_the_other() {
+    for (earlier, later) in [(V1, V2), (V2, V1)] {
+        let (mut first, mut server) = (client(), server());
+        first.config.version = earlier;
+        // The server leaves each client its version.
+        server.config.version = 0;
+        server.config.compatible_versions = false;
+        server.retry = true;
+        let mut pair = Pair::new(8, Link::default(), &first, server);
+        assert!(pair.transfer(10, 1, 1));
+        pair.wait(Duration::from_secs(1));
+        let token = pair.client.borrow().peer.connection.token().to_vec();
+        for (port, version, retries) in [(2_222, later, 2), (3_333, earlier, 2)] {
+            let mut again = first.clone();
+            again.config.version = version;
+            again.token = token.clone();
+            let again = pair.add_client(9, port, &again);
+            pair.wait(Duration::from_secs(1));
+            assert_eq!(again.borrow().peer.app.complete(), 1, "{version:?}");
+            assert_eq!(pair.server.borrow().stats.retry_out, retries, "{version:?}");
+        }
+    }
+}
+
+// RFC 9369 5
+#[test]
+fn a_client_that_follows_version_negotiation_leaves_its_token_behind() {
+    let mut client = client();
+    client.config.version = 123;
+    client.token = vec![7; 77];
+    let mut pair = Pair::new(1, Link::default(), &client, server());
+    pair.world.net.tap = Some(Vec::new());
+    assert!(pair.transfer(10, 1, 1), "{}", pair.describe());
+    let sent = pair.world.net.tap.take().expect("a tap");
+    let has_token = |bytes: &[u8]| bytes.windows(77).any(|part| part == [7; 77]);
+    let versions = [123, V1].map(|version: u32| {
+        let first = sent.iter().find(|p| p.bytes[1..5] == version.to_be_bytes());
+        has_token(&first.expect("an Initial packet").bytes)
+    });
+    assert_eq!(versions, [true, false]);
+}
+
 #[test]
 fn the_client_gets_the_session_ticket() {
     let mut pair = Pair::new(10, Link::default(), &client(), server());

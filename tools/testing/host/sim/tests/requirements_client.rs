@@ -12,7 +12,8 @@ use quic_core::common::{
     Dir,
     Duration,
     Level,
-    Side, //
+    Side,
+    Version, //
 };
 use quic_core::conn::State;
 use quic_core::packet::token::{
@@ -203,6 +204,7 @@ fn a_retry_token_of_another_address_is_refused() {
 fn token_for(addr: SocketAddr, kind: TokenKind, key: [u8; 32]) -> Vec<u8> {
     let claims = Claims {
         kind,
+        version: Version::V1,
         issued: quic_core::common::Instant::from_nanos(900_000_000),
         original_dcid: quic_core::common::ConnectionId::EMPTY,
         retry_scid: quic_core::common::ConnectionId::EMPTY,
