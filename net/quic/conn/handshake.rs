@@ -51,6 +51,8 @@ pub(super) struct Handshake {
     pub refused_version: Option<Version>,
     /// A packet of the server's was processed: no Retry or Version Negotiation any more.
     pub has_heard: bool,
+    /// TLS has fetched this side's transport parameters: the version of the first packet holds.
+    pub is_fetched: bool,
     /// TLS has written this side's transport parameters into a message: they hold.
     pub is_announced: bool,
     /// The peer's transport parameters are in force.
@@ -85,6 +87,7 @@ impl Handshake {
             first_version: version,
             refused_version: None,
             has_heard: false,
+            is_fetched: false,
             is_announced: false,
             has_peer_params: false,
             is_confirmed: false,

@@ -71,6 +71,7 @@ impl Connection {
         self.local.grease = grease;
         self.announce_ids();
         self.streams.set_local_params(params);
+        self.spaces.set_max_ack_delay(params.max_ack_delay);
         self.remote_ids.set_limit(params.active_connection_id_limit);
         self.idle
             .negotiate(params.max_idle_timeout, self.peer.max_idle_timeout);
@@ -98,6 +99,7 @@ impl Connection {
                 return Err(Error::Invalid);
             }
         }
+        self.handshake.is_fetched = true;
         Ok(writer.position())
     }
 

@@ -29,26 +29,35 @@ impl Connection {
     /// small pieces, versions and reset token announced. What belongs to the socket (sizes, keys,
     /// events) stays.
     ///
-    /// What concerns the version takes effect until the first packet was sent, a round-trip time
-    /// until the first sample. `Invalid` once established, `NoMemory`; nothing is changed then.
+    /// What is announced with the transport parameters, the version of the first packet among it,
+    /// takes effect until TLS has fetched them ([`Self::encode_params`]), a round-trip time until the
+    /// first sample. `Invalid` once established, `NoMemory`; nothing is changed then.
     pub fn set_config(&mut self, config: &Config) -> Result<(), Error> {
         if self.state != State::Establishing {
             return Err(Error::Invalid);
         }
-        if self.side == Side::Client && !self.has_sent {
-            self.set_first_version(Version::wanted(config.version))?;
-            self.set_restart(config.restart);
+        if !self.handshake.is_fetched && !self.handshake.is_announced {
+            self.set_announced(config)?;
         }
-        self.config.version = config.version;
         self.config.pmtud = config.pmtud;
-        self.config.compatible_versions = config.compatible_versions;
-        self.config.stateless_reset = config.stateless_reset;
         self.recovery
             .reconfigure(config.congestion, config.initial_rtt);
         self.config.initial_rtt = config.initial_rtt;
         self.config.congestion = config.congestion;
         self.set_nodelay(config.nodelay);
         self.set_keep_alive(config.keep_alive);
+        Ok(())
+    }
+
+    /// What the transport parameters tell the peer of.
+    fn set_announced(&mut self, config: &Config) -> Result<(), Error> {
+        if self.side == Side::Client {
+            self.set_first_version(Version::wanted(config.version))?;
+            self.set_restart(config.restart);
+        }
+        self.config.version = config.version;
+        self.config.compatible_versions = config.compatible_versions;
+        self.config.stateless_reset = config.stateless_reset;
         self.announce_ids();
         Ok(())
     }

@@ -80,6 +80,15 @@ pub(super) struct SpaceState {
     pub is_discarded: bool,
 }
 
+/// How late a timer may commonly fire: a high-resolution one whose softirq has to wait its turn.
+const ALARM_DELAY: Duration = Duration::from_millis(1);
+
+/// How long acknowledgements are held back so that they leave within `max_ack_delay`.
+// RFC 9000 18.2 #2
+fn hold_back(max_ack_delay: Duration) -> Duration {
+    max_ack_delay.saturating_sub(ALARM_DELAY)
+}
+
 impl SpaceState {
     fn new(space: Space, max_ack_delay: Duration) -> Self {
         Self {
@@ -106,16 +115,22 @@ pub(super) struct Spaces {
 }
 
 impl Spaces {
-    /// No keys, nothing received.
+    /// No keys, nothing received. `max_ack_delay` is what this side announces.
     pub(super) fn new(max_ack_delay: Duration) -> Self {
+        let delay = hold_back(max_ack_delay);
         Self {
-            initial: SpaceState::new(Space::Initial, max_ack_delay),
-            handshake: SpaceState::new(Space::Handshake, max_ack_delay),
-            data: SpaceState::new(Space::Data, max_ack_delay),
+            initial: SpaceState::new(Space::Initial, delay),
+            handshake: SpaceState::new(Space::Handshake, delay),
+            data: SpaceState::new(Space::Data, delay),
             one_rtt: OneRtt::default(),
             other_initial: None,
             frequency: None,
         }
+    }
+
+    /// This side announces another `max_ack_delay`.
+    pub(super) fn set_max_ack_delay(&mut self, max_ack_delay: Duration) {
+        self.data.acks.set_max_ack_delay(hold_back(max_ack_delay));
     }
 
     pub(super) fn get(&self, space: Space) -> &SpaceState {

@@ -126,6 +126,13 @@ impl AckTracker {
         }
     }
 
+    /// How long ACKs may be held back from now on, unless the peer has said so itself.
+    pub fn set_max_ack_delay(&mut self, delay: Duration) {
+        if self.sequence.is_none() {
+            self.frequency.max_ack_delay = delay;
+        }
+    }
+
     /// Whether packet `pn` is to be discarded after its protection was removed: RFC 9000 12.3 #4,
     /// #5.
     pub fn is_duplicate(&self, pn: u64) -> bool {

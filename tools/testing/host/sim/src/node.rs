@@ -61,6 +61,9 @@ use crate::world::Node;
 /// Length of the connection ids of the core.
 const CID: usize = 8;
 
+/// What a scenario does to a connection that was just made.
+pub type Prepare = Rc<dyn Fn(&mut Connection)>;
+
 /// Makes the handshake agent of a connection.
 pub type MakeAgent = Rc<dyn Fn(Side) -> Box<dyn Agent>>;
 
@@ -79,6 +82,8 @@ pub struct Setup {
     pub plan: Plan,
     /// Server: demand address validation by Retry.
     pub retry: bool,
+    /// Client: what is changed after the connection was made, and before the handshake begins.
+    pub prepare: Option<Prepare>,
     /// Client: token of an earlier connection.
     pub token: Vec<u8>,
     /// Client: the server's parameters of an earlier connection, for 0-RTT.
@@ -100,6 +105,7 @@ impl Default for Setup {
             agent: None,
             plan: Plan::default(),
             retry: false,
+            prepare: None,
             token: Vec::new(),
             remembered: None,
         }
@@ -159,6 +165,9 @@ impl Client {
             Connection::client(&mut cx, config, params, path, &setup.token).ok()?;
         if let Some(remembered) = &setup.remembered {
             connection.set_remembered_params(remembered).ok()?;
+        }
+        if let Some(prepare) = &setup.prepare {
+            prepare(&mut connection);
         }
         let agent = setup.make_agent(Side::Client);
         let app = App::new(Side::Client, setup.plan.clone());

@@ -5,6 +5,7 @@
 mod forge;
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use forge::Lab;
 use quic_core::common::error::Error;
@@ -14,8 +15,12 @@ use quic_core::common::{
     Reader,
     Side, //
 };
-use quic_core::conn::State;
+use quic_core::conn::{
+    Connection,
+    State, //
+};
 use quic_core::frame::Frame;
+use quic_core::params::TransportParams;
 use quic_sim::net::{
     Link,
     Packet,
@@ -320,6 +325,56 @@ fn an_end_is_remembered_for_three_probe_timeouts() {
     lab.expire(Side::Server);
     assert_eq!(lab.state(Side::Server), State::Closed);
     assert_eq!(lab.deadline(Side::Server), None);
+}
+
+/// The longest time that an endpoint takes to acknowledge a packet of the peer. What it sends for
+/// other reasons may bring an acknowledgement earlier.
+fn delay_of_ack(lab: &mut Lab, side: Side) -> Duration {
+    let delays = (0..8).map(|_| {
+        let start = lab.now();
+        lab.inject(side.peer(), &[1, 0, 0, 0]);
+        while acknowledged(lab, side).is_empty() {
+            assert!(lab.expire(side));
+        }
+        lab.now().since(start)
+    });
+    delays.max().expect("a delay")
+}
+
+#[test]
+fn an_acknowledgement_leaves_in_time_although_its_timer_may_be_late() {
+    // RFC 9000 18.2 #2 test, RFC 9000 13.2.1 #2 test
+    let announcing = |delay| TransportParams {
+        max_ack_delay: Duration::from_millis(delay),
+        ..quic_sim::node::params()
+    };
+    // The peer would ask for less delay on so short a path.
+    let mut plain = Setup::default();
+    plain.config.ack_frequency = false;
+    for announced in [2, 25, 100] {
+        let setup = Setup {
+            params: announcing(announced),
+            ..plain.clone()
+        };
+        let mut lab = Lab::with_setup(1, setup);
+        for side in [Side::Client, Side::Server] {
+            let delay = delay_of_ack(&mut lab, side);
+            assert_eq!(delay, Duration::from_millis(announced - 1));
+        }
+    }
+    // The same if it is chosen only after the connection was made.
+    for chosen in [2, 15, 60] {
+        let params = announcing(chosen);
+        let setup = Setup {
+            prepare: Some(Rc::new(move |client: &mut Connection| {
+                assert_eq!(client.set_local_params(&params), Ok(()));
+            })),
+            ..plain.clone()
+        };
+        let mut lab = Lab::with_setup(1, setup);
+        let delay = delay_of_ack(&mut lab, Side::Client);
+        assert_eq!(delay, Duration::from_millis(chosen - 1));
+    }
 }
 
 #[test]
