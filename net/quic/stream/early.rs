@@ -118,7 +118,7 @@ impl Streams {
                 let own = id.initiator() == side;
                 let limit = limits.windows.for_stream(id.dir(), !own);
                 send.credit_mut().replace(limit);
-                let forgotten = send.forget_sent();
+                let forgotten = send.forget_sent(!self.has_app_keys);
                 self.fresh_sent = self.fresh_sent.saturating_sub(forgotten.sent);
                 self.send_credit.give_back(forgotten.given_back);
             }

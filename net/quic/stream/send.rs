@@ -244,8 +244,9 @@ impl SendHalf {
         }
     }
 
-    /// Forgets that anything was sent, because the peer rejected early data.
-    pub fn forget_sent(&mut self) -> Forgotten {
+    /// Forgets that anything was sent, because the peer rejected early data. `is_unknown` if
+    /// that is all that was sent.
+    pub fn forget_sent(&mut self, is_unknown: bool) -> Forgotten {
         // All data has to go once more, and its end behind it.
         if self.reset.is_none() {
             if self.fin == Fin::Sent {
@@ -255,7 +256,7 @@ impl SendHalf {
                 self.state = SendState::Send;
             }
         }
-        let given_back = self.forget_final_size();
+        let given_back = self.forget_final_size(is_unknown);
         Forgotten {
             sent: self.buffer.forget_sent().saturating_add(given_back),
             given_back,

@@ -99,13 +99,20 @@ impl SendHalf {
         }
     }
 
-    /// The peer has thrown away all that was sent: a stream that delivers nothing any more ends
-    /// where it began, whatever it had promised. Returns the bytes of credit that this frees.
+    /// The peer has thrown away all that was sent early: a stream that delivers nothing any more
+    /// ends where it began, whatever it had promised. `is_unknown` if nothing was sent but early
+    /// data; otherwise the peer may know the reset, and what it says stays as it was unless it was
+    /// too much (RFC 9000 13.3 #1). Returns the bytes of credit that this frees.
     // RFC 9000 4.1 #1
-    pub(super) fn forget_final_size(&mut self) -> u64 {
+    pub(super) fn forget_final_size(&mut self, is_unknown: bool) -> u64 {
         let is_free = self.state == SendState::ResetSent;
+        let limit = self.credit.limit();
         match &mut self.reset {
-            Some(reset) if is_free && reset.reliable == 0 => {
+            Some(reset)
+                if is_free
+                    && reset.reliable == 0
+                    && (is_unknown || reset.final_size > limit) =>
+            {
                 let freed = core::mem::take(&mut reset.final_size);
                 self.credit.give_back(freed);
                 freed

@@ -127,6 +127,57 @@ fn rejected_data_is_sent_again_within_the_new_limits() {
     }
 }
 
+/// Early data on four streams of which three are reset, before or after the reset was sent; then it
+/// is rejected, by limits that are smaller than what was sent on any of them.
+fn rejected_and_reset(known_before: bool, is_reset_sent: bool) {
+    let mut client = End::new(Side::Client, &params(1000, 10));
+    client.streams.set_remembered_params(&params(1000, 4));
+    let ids: Vec<_> = (0..4).map(|_| client.open(Dir::Uni)).collect();
+    for id in &ids {
+        client.write(*id, &[1; 200], false).unwrap();
+    }
+    let mut early = client.transmit_all();
+    for id in &ids[..3] {
+        client.streams.reset(*id, 5).unwrap();
+    }
+    if is_reset_sent {
+        early.extend(client.transmit_all());
+    }
+    let mut local = params(150, 4);
+    local.initial_max_data = 250;
+    if known_before {
+        client.streams.set_peer_params(&local);
+    }
+    client.streams.on_0rtt_rejected();
+    for packet in &early {
+        client.on_lost(packet);
+    }
+    client.streams.set_peer_params(&local);
+    let mut server = server(&mut client, &local);
+    for _ in 0..30 {
+        settle(&mut client, &mut server);
+        while server.read(50).is_ok() {}
+    }
+    assert_eq!(server.streams.totals(), (0, 200, 200));
+    assert_eq!(client.streams.unsent_bytes(), 0);
+    assert_eq!(client.streams.totals().0, 200);
+    // The credit of the connection is whole.
+    client.streams.finish(ids[3]).unwrap();
+    settle(&mut client, &mut server);
+    while server.read(50).is_ok() {}
+    settle(&mut client, &mut server);
+    assert!(client.streams.is_empty() && server.streams.is_empty());
+}
+
+#[test]
+fn a_stream_that_was_reset_in_rejected_early_data_takes_no_credit() {
+    for known_before in [false, true] {
+        for is_reset_sent in [false, true] {
+            rejected_and_reset(known_before, is_reset_sent);
+        }
+    }
+}
+
 #[test]
 fn a_stream_that_uses_up_the_connections_new_limit_goes_on_when_that_rises() {
     let mut client = End::new(Side::Client, &params(1000, 10));
