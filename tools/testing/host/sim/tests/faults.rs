@@ -51,8 +51,8 @@ fn over(count: u64, link: &Link) {
 
 #[test]
 fn a_long_delay_changes_nothing_but_the_time() {
-    seeds(100, |seed| {
-        let delay = 1 + 7 * seed;
+    seeds(200, |seed| {
+        let delay = 1 + 5 * seed;
         let mut pair = Pair::new(seed, Link::lossy(delay, 0), &client(), server());
         let start = pair.world.now;
         assert!(pair.transfer(300, 4, 2), "{}", pair.describe());
@@ -94,7 +94,7 @@ fn packets_out_of_order_are_put_in_order() {
 #[test]
 fn random_marks_slow_down_and_lose_nothing() {
     over(
-        100,
+        200,
         &Link {
             mark: 100_000,
             ..Link::default()
@@ -159,7 +159,7 @@ fn bursts_of_loss_are_repaired() {
 #[test]
 fn duplicates_are_delivered_once() {
     over(
-        100,
+        200,
         &Link {
             duplicate: 300_000,
             reorder: 50_000,
@@ -213,7 +213,7 @@ fn asymmetric_paths_work_both_ways() {
 
 #[test]
 fn an_outage_of_ten_seconds_ends_nothing() {
-    seeds(100, |seed| {
+    seeds(200, |seed| {
         let mut pair = Pair::new(seed, Link::lossy(20, 10_000), &client(), server());
         for (at, on) in [(100, true), (10_100, false)] {
             let at = Duration::from_millis(at + seed * 7 % 100);
@@ -246,7 +246,7 @@ fn the_datagram_size_grows_to_what_the_path_carries() {
 
 #[test]
 fn a_path_that_shrinks_under_way_is_noticed() {
-    seeds(50, |seed| {
+    seeds(200, |seed| {
         let mut client = client();
         client.plan.streams = vec![(Dir::Bidi, 2_000_000)];
         let mut pair = Pair::new(seed, Link::lossy(10, 1_000), &client, server());
@@ -264,7 +264,7 @@ fn a_path_that_shrinks_under_way_is_noticed() {
 
 #[test]
 fn marks_instead_of_losses_control_a_bottleneck() {
-    seeds(20, |seed| {
+    seeds(200, |seed| {
         let link = Link {
             mark_above: Some(20_000),
             queue: 500_000,
@@ -296,7 +296,7 @@ fn a_path_that_bleaches_marks_is_used_without_them() {
 
 #[test]
 fn small_windows_and_few_streams_are_used_to_the_end() {
-    seeds(50, |seed| {
+    seeds(200, |seed| {
         let mut client = client();
         client.plan.streams = (0..300).map(|n| (Dir::Bidi, n * 10)).collect();
         let mut server = server();
@@ -330,7 +330,7 @@ fn a_reader_that_stalls_stops_the_sender_until_it_reads() {
 
 #[test]
 fn datagrams_arrive_or_do_not_and_never_twice() {
-    seeds(50, |seed| {
+    seeds(200, |seed| {
         let mut client = client();
         let mut server = server();
         server.params.max_datagram_frame_size = 1_500;

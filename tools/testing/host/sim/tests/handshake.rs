@@ -95,7 +95,7 @@ fn thirty_percent_loss_delays_a_handshake_but_does_not_prevent_it() {
 // RFC 9000 17.2.5.3 #1 test
 #[test]
 fn a_retry_is_followed_over_a_lossy_network() {
-    seeds(100, |seed| {
+    seeds(200, |seed| {
         let mut server = server();
         server.retry = true;
         let mut pair = Pair::new(seed, Link::lossy(10, 100_000), &client(), server);
@@ -107,7 +107,7 @@ fn a_retry_is_followed_over_a_lossy_network() {
 // RFC 9000 6.2 #1 test
 #[test]
 fn an_unknown_version_is_negotiated() {
-    seeds(50, |seed| {
+    seeds(200, |seed| {
         let client = version(client(), 123);
         let mut pair = Pair::new(seed, Link::lossy(10, 50_000), &client, server());
         assert!(pair.transfer(60, 1, 1));
@@ -139,7 +139,7 @@ fn compatible_version_negotiation_ends_in_the_version_the_server_prefers() {
         (V2, 0, V2),
         (V2, V2, V2),
     ] {
-        seeds(30, |seed| {
+        seeds(200, |seed| {
             let client = version(client(), ours);
             let server = version(server(), theirs);
             let mut pair = Pair::new(seed, Link::lossy(10, 100_000), &client, server);
@@ -191,7 +191,7 @@ fn early_data_arrives_with_the_first_flight() {
 #[test]
 fn early_data_arrives_whether_it_is_accepted_or_not() {
     for accept in [true, false] {
-        seeds(100, |seed| {
+        seeds(200, |seed| {
             let (mut client, server) = resuming(accept, quic_sim::node::params());
             client.plan.streams = (0..5).map(|n| (Dir::Bidi, 100 + n * 4_000)).collect();
             let mut pair = Pair::new(seed, Link::lossy(20, 80_000), &client, server);

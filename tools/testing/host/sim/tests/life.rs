@@ -51,7 +51,7 @@ fn has_event(events: &[Event], wanted: impl Fn(&Event) -> bool) -> bool {
 
 #[test]
 fn an_application_close_reaches_the_peer_with_code_and_reason() {
-    seeds(50, |seed| {
+    seeds(200, |seed| {
         let mut pair = Pair::new(seed, Link::lossy(10, 0), &client(), server());
         assert!(pair.transfer(20, 1, 1));
         let now = pair.world.now;
@@ -100,7 +100,7 @@ fn what_was_written_before_a_close_arrives_as_far_as_the_window_goes() {
 // RFC 9000 10.2.1 #1 test, RFC 9000 11.1 #2 test
 #[test]
 fn a_lost_close_is_repeated_when_the_peer_goes_on_sending() {
-    seeds(50, |seed| {
+    seeds(200, |seed| {
         let mut server = server();
         server.plan.reply = Some(30_000_000);
         let mut pair = Pair::new(seed, Link::lossy(10, 0), &client(), server);
@@ -187,7 +187,7 @@ fn a_server_that_forgot_everything_resets_its_clients() {
 
 #[test]
 fn random_datagrams_change_nothing() {
-    seeds(20, |seed| {
+    seeds(200, |seed| {
         let mut pair = Pair::new(seed, Link::lossy(10, 0), &client(), server());
         assert!(pair.connect(10));
         let mut rng = quic_sim::rng::SeedRng::new(seed, 77);
@@ -212,7 +212,7 @@ fn random_datagrams_change_nothing() {
 
 #[test]
 fn keys_are_updated_by_either_side_while_data_flows() {
-    seeds(50, |seed| {
+    seeds(200, |seed| {
         let mut client = client();
         client.plan.streams = vec![(Dir::Bidi, 3_000_000)];
         let mut pair = Pair::new(seed, Link::lossy(10, 20_000), &client, server());
@@ -250,7 +250,7 @@ fn keys_are_updated_by_either_side_while_data_flows() {
 // keys have arrived.
 #[test]
 fn an_update_becomes_possible_where_only_acknowledgements_are_sent() {
-    seeds(50, |seed| {
+    seeds(200, |seed| {
         let mut client = client();
         client.plan.streams = Vec::new();
         let mut pair = Pair::new(seed, Link::lossy(10, 20_000), &client, server());
@@ -287,7 +287,7 @@ fn an_update_becomes_possible_where_only_acknowledgements_are_sent() {
 // RFC 9000 9.3 #1 test
 #[test]
 fn a_rebinding_nat_does_not_interrupt_a_transfer() {
-    seeds(100, |seed| {
+    seeds(200, |seed| {
         // A client that only receives cannot know that its address has changed.
         let mut client = client();
         client.config.keep_alive = Some(ms(1_500));
@@ -321,7 +321,7 @@ fn a_rebinding_nat_does_not_interrupt_a_transfer() {
 // RFC 9000 9.3.2 #1 test
 #[test]
 fn one_packet_from_a_spoofed_address_does_not_move_the_connection() {
-    seeds(50, |seed| {
+    seeds(200, |seed| {
         let mut client = client();
         client.plan.streams = vec![(Dir::Bidi, 1_000_000)];
         let mut pair = Pair::new(seed, Link::lossy(10, 0), &client, server());
@@ -342,7 +342,7 @@ fn one_packet_from_a_spoofed_address_does_not_move_the_connection() {
 // RFC 9000 9.5 #2 test
 #[test]
 fn a_client_migrates_to_another_address_with_another_connection_id() {
-    seeds(50, |seed| {
+    seeds(200, |seed| {
         let mut pair = Pair::new(seed, Link::lossy(10, 20_000), &client(), server());
         pair.client.borrow_mut().add_addr(other_addr(4444));
         assert!(pair.connect(20));
@@ -417,7 +417,7 @@ fn a_server_that_forbids_migration_is_obeyed() {
 // RFC 9000 9.6.1 #3 test
 #[test]
 fn the_client_moves_to_the_servers_preferred_address() {
-    seeds(50, |seed| {
+    seeds(200, |seed| {
         let preferred = SocketAddr::from(([198, 51, 100, 2], 4433));
         let mut pair = Pair::new(seed, Link::lossy(10, 20_000), &client(), server());
         pair.world.net.add_server(preferred);
@@ -446,7 +446,7 @@ fn an_unreachable_preferred_address_changes_nothing() {
 
 #[test]
 fn connection_ids_are_changed_and_retired_on_demand() {
-    seeds(20, |seed| {
+    seeds(200, |seed| {
         let mut pair = Pair::new(seed, Link::lossy(10, 20_000), &client(), server());
         assert!(pair.connect(20));
         pair.wait(ms(300));

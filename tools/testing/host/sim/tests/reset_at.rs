@@ -42,7 +42,7 @@ fn reset_at(pair: &Pair, reliable: u64) -> Result<(), Error> {
 #[test]
 fn the_promised_bytes_arrive_over_a_lossy_network() {
     for reliable in [1, 20_000, 150_000] {
-        seeds(20, |seed| {
+        seeds(200, |seed| {
             let mut pair = writing(seed, Link::lossy(20, 100_000), true);
             reset_at(&pair, reliable).expect("announced");
             let client = pair.client.clone();

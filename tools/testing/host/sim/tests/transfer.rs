@@ -36,7 +36,7 @@ fn one_stream_crosses_a_perfect_network() {
 
 #[test]
 fn twenty_streams_cross_a_lossy_network() {
-    seeds(100, |seed| {
+    seeds(200, |seed| {
         let streams: Vec<_> = (0..20).map(|n| (Dir::Bidi, 1 + n * 2_000)).collect();
         let link = Link::lossy(20, 50_000);
         let mut pair = Pair::new(seed, link, &sending(&streams), replying(3_000));

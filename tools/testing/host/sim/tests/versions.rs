@@ -93,7 +93,7 @@ fn early_data_arrives_in_the_original_version_at_a_server_that_prefers_another()
 fn early_data_and_a_change_of_version_go_together_on_a_lossy_network() {
     for (ours, theirs) in BOTH {
         for early_first in [false, true] {
-            seeds(50, |seed| {
+            seeds(200, |seed| {
                 let (client, server) = resuming(ours, theirs, early_first);
                 let mut pair = Pair::new(seed, Link::lossy(20, 100_000), &client, server);
                 assert!(pair.transfer(120, 1, 1), "{}", pair.describe());

@@ -112,7 +112,7 @@ fn our_client_talks_to_quinns_server() {
     let identity = Rc::new(Identity::generate());
     for link in links() {
         for retry in [false, true] {
-            seeds(10, |seed| {
+            seeds(40, |seed| {
                 let mut setup = setup(&identity);
                 setup.plan.streams = vec![(Dir::Bidi, 300_000), (Dir::Bidi, 1)];
                 setup.params.grease_quic_bit = true;
@@ -140,7 +140,7 @@ fn quinns_client_talks_to_our_server() {
     let identity = Rc::new(Identity::generate());
     for link in links() {
         for retry in [false, true] {
-            seeds(10, |seed| {
+            seeds(40, |seed| {
                 let mut world = world(seed, &link);
                 let mut setup = setup(&identity);
                 setup.plan.reply = Some(200_000);
@@ -179,7 +179,7 @@ fn quinns_client_talks_to_our_server() {
 #[test]
 fn keys_are_updated_with_quinn_from_both_sides() {
     let identity = Rc::new(Identity::generate());
-    seeds(10, |seed| {
+    seeds(40, |seed| {
         let mut setup = setup(&identity);
         setup.plan.streams = vec![(Dir::Bidi, 3_000_000)];
         let link = Link::lossy(10, 10_000);
@@ -209,7 +209,7 @@ fn keys_are_updated_with_quinn_from_both_sides() {
 #[test]
 fn quinn_follows_our_client_through_a_nat_and_to_another_address() {
     let identity = Rc::new(Identity::generate());
-    seeds(10, |seed| {
+    seeds(40, |seed| {
         let mut setup = setup(&identity);
         setup.plan.streams = vec![(Dir::Bidi, 2_000_000)];
         let link = Link::lossy(10, 5_000);
