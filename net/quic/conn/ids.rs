@@ -152,6 +152,11 @@ impl Connection {
         Ok(())
     }
 
+    /// The token given has served.
+    pub(super) fn forget_token(&mut self) {
+        self.token = Vec::new();
+    }
+
     /// Sends the client another token. `Invalid` unless this is an established server,
     /// `WouldBlock` while one is under way.
     pub fn issue_token(&mut self, _cx: &mut Cx<'_>) -> Result<(), Error> {

@@ -174,6 +174,7 @@ impl Connection {
             (Level::App, false) => {
                 let installed = self.spaces.one_rtt.install_rx(version, &traffic);
                 installed.map_err(to_error)?;
+                self.forget_resumption();
             }
             (level, true) => {
                 let keys = TxKeys::new(version, &traffic).map_err(to_error)?;

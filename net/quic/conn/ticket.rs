@@ -62,6 +62,15 @@ impl Connection {
         self.tickets.current = bytes;
     }
 
+    /// The ticket and the token that this handshake began with have served: from here on a client's
+    /// are those that the connection brings (uapi 8.13).
+    pub(super) fn forget_resumption(&mut self) {
+        if self.side == Side::Client {
+            self.tickets.current = Vec::new();
+            self.forget_token();
+        }
+    }
+
     /// Takes what has arrived in order out of the CRYPTO stream of 1-RTT packets.
     pub(super) fn collect_ticket(&mut self) -> Result<(), TransportError> {
         let stream = self.spaces.crypto_mut(Space::Data);

@@ -191,4 +191,169 @@ QUIC_TEST_F(blob, a_session_ticket_sent_by_the_server_reaches_the_option)
 	EXPECT_TRUE(qk_quiet(self->p.client));
 }
 
+/* Fill a value that the test can tell from others. */
+static void fill(char *buf, size_t len, char c)
+{
+	memset(buf, c, len);
+}
+
+/* What the option SESSION_TICKET holds; its length, or -errno. */
+static int ticket_of(int fd, char *buf, socklen_t len)
+{
+	int ret = qk_get(fd, QUIC_SOCKOPT_SESSION_TICKET, buf, &len);
+
+	return ret ? ret : (int)len;
+}
+
+QUIC_TEST_F(blob, a_ticket_is_the_one_set_then_the_one_received_then_the_one_set_again)
+{
+	char set[70], received[104], got[256];
+	struct qk_opts opts = { };
+
+	ASSERT_EQ(0, qk_hs_start(&self->p, &opts));
+	fill(set, sizeof(set), 's');
+	ASSERT_EQ(0, qk_set(self->p.client, QUIC_SOCKOPT_SESSION_TICKET, set, sizeof(set)));
+	ASSERT_EQ((int)sizeof(set), ticket_of(self->p.client, got, sizeof(got)));
+	EXPECT_EQ(0, memcmp(set, got, sizeof(set)));
+	ASSERT_EQ(0, qk_hs_finish(&self->p, 0));
+	/* The one that this handshake has used up is gone. */
+	EXPECT_EQ(0, ticket_of(self->p.client, got, sizeof(got)));
+	/* In two parts: it is there when the last byte is. */
+	fill(received, sizeof(received), 'r');
+	memcpy(received, "\4\0\0\144", 4);
+	ASSERT_EQ(50, qk_hs_send(self->p.server, QUIC_CRYPTO_APP, received, 50, 0));
+	ASSERT_EQ(1, qk_send(self->p.server, 1, MSG_QUIC_STREAM_NEW, "x", 1, 0));
+	ASSERT_LE(0, qk_wait(self->p.client, POLLIN));
+	EXPECT_EQ(0, ticket_of(self->p.client, got, sizeof(got)));
+	ASSERT_EQ(0, qk_event(self->p.client, QUIC_EVENT_NEW_SESSION_TICKET, 1));
+	ASSERT_EQ(54, qk_hs_send(self->p.server, QUIC_CRYPTO_APP, received + 50, 54, 0));
+	ASSERT_EQ((int)sizeof(received),
+		  qk_next_event(self->p.client, QUIC_EVENT_NEW_SESSION_TICKET,
+				&(union quic_event){ }));
+	ASSERT_EQ((int)sizeof(received), ticket_of(self->p.client, got, sizeof(got)));
+	EXPECT_EQ(0, memcmp(received, got, sizeof(received)));
+	/* What a handshake daemon keeps there is what the kernel's user reads. */
+	ASSERT_EQ(0, qk_set(self->p.client, QUIC_SOCKOPT_SESSION_TICKET, set, sizeof(set)));
+	ASSERT_EQ((int)sizeof(set), ticket_of(self->p.client, got, sizeof(got)));
+	EXPECT_EQ(0, memcmp(set, got, sizeof(set)));
+}
+
+/* One more connection to a listener: its server's end, or -errno. */
+static int one_more(int listener, int *client)
+{
+	struct qk_opts opts = { };
+
+	*client = qk_hs_client(&opts, qk_port(listener), 0, NULL);
+	return *client < 0 ? *client : qk_accept(listener);
+}
+
+QUIC_TEST_F(blob, a_ticket_key_is_of_the_listener_and_the_address_of_the_client)
+{
+	char first[64], again[64], other[64];
+	struct qk_opts opts = { };
+	int listener, client, server;
+
+	ASSERT_EQ(0, qk_hs_start(&self->p, &opts));
+	ASSERT_EQ(64, ticket_of(self->p.server, first, sizeof(first)));
+	EXPECT_EQ(-EINVAL, ticket_of(self->p.server, again, 63));
+	/* From another port of the same address. */
+	server = one_more(self->p.listener, &client);
+	ASSERT_LE(0, server);
+	ASSERT_EQ(64, ticket_of(server, again, sizeof(again)));
+	EXPECT_EQ(0, memcmp(first, again, sizeof(first)));
+	qk_close(&server);
+	qk_close(&client);
+	listener = qk_listen(&opts);
+	ASSERT_LE(0, listener);
+	server = one_more(listener, &client);
+	ASSERT_LE(0, server);
+	ASSERT_EQ(64, ticket_of(server, other, sizeof(other)));
+	EXPECT_NE(0, memcmp(first, other, sizeof(first)));
+	qk_close(&server);
+	qk_close(&client);
+	/* A key that was set is for all that the listener accepts. */
+	fill(other, sizeof(other), 'k');
+	ASSERT_EQ(0, qk_set(listener, QUIC_SOCKOPT_SESSION_TICKET, other, sizeof(other)));
+	server = one_more(listener, &client);
+	ASSERT_LE(0, server);
+	ASSERT_EQ(64, ticket_of(server, again, sizeof(again)));
+	EXPECT_EQ(0, memcmp(other, again, sizeof(other)));
+	qk_close(&server);
+	qk_close(&client);
+	qk_close(&listener);
+	ASSERT_EQ(0, shutdown(self->p.server, SHUT_RDWR));
+	EXPECT_EQ(-EPIPE, ticket_of(self->p.server, again, sizeof(again)));
+}
+
+QUIC_TEST_F(blob, a_server_gives_another_token_when_told_to)
+{
+	struct qk_opts opts = { .client_events = 1u << QUIC_EVENT_NEW_TOKEN };
+	char first[128] = "", second[128] = "";
+	socklen_t len = sizeof(first), len2 = sizeof(second);
+	__s64 start = qk_now_ms();
+	union quic_event ev;
+	int ret;
+
+	ASSERT_EQ(0, qk_pair_open(&self->p, &opts));
+	ASSERT_LT(0, qk_next_event(self->p.client, QUIC_EVENT_NEW_TOKEN, &ev));
+	ASSERT_EQ(0, qk_get(self->p.client, QUIC_SOCKOPT_TOKEN, first, &len));
+	EXPECT_LT(0, len);
+	/* The one of the handshake is on its way until it is acknowledged. */
+	do {
+		ret = qk_set(self->p.server, QUIC_SOCKOPT_TOKEN, NULL, 0);
+		if (ret == -EAGAIN)
+			poll(NULL, 0, 1);
+	} while (ret == -EAGAIN && qk_now_ms() - start < qk_wait_ms());
+	ASSERT_EQ(0, ret);
+	if (qk_link("lo", false))
+		SKIP(return, "needs a network namespace");
+	/* That one may be acknowledged; the next one cannot be. */
+	ret = qk_set(self->p.server, QUIC_SOCKOPT_TOKEN, "any", 3);
+	EXPECT_TRUE(ret == 0 || ret == -EAGAIN);
+	EXPECT_EQ(-EAGAIN, qk_set(self->p.server, QUIC_SOCKOPT_TOKEN, "any", 3));
+	ASSERT_EQ(0, qk_link("lo", true));
+	ASSERT_LT(0, qk_next_event(self->p.client, QUIC_EVENT_NEW_TOKEN, &ev));
+	ASSERT_EQ(0, qk_get(self->p.client, QUIC_SOCKOPT_TOKEN, second, &len2));
+	EXPECT_TRUE(len != len2 || memcmp(first, second, len));
+}
+
+QUIC_TEST_F(blob, a_token_is_the_one_set_until_the_handshake_is_over)
+{
+	struct qk_opts opts = { };
+	char got[128] = "";
+	socklen_t len = sizeof(got);
+
+	ASSERT_EQ(0, qk_hs_start(&self->p, &opts));
+	ASSERT_EQ(0, qk_set(self->p.client, QUIC_SOCKOPT_TOKEN, "a token", 7));
+	ASSERT_EQ(0, qk_get(self->p.client, QUIC_SOCKOPT_TOKEN, got, &len));
+	EXPECT_EQ(7, len);
+	EXPECT_EQ(0, memcmp(got, "a token", 7));
+	ASSERT_EQ(0, qk_hs_finish(&self->p, 0));
+	len = sizeof(got);
+	ASSERT_EQ(0, qk_get(self->p.client, QUIC_SOCKOPT_TOKEN, got, &len));
+	EXPECT_TRUE(len != 7 || memcmp(got, "a token", 7));
+}
+
+QUIC_TEST_F(blob, an_accepted_socket_has_the_protocols_of_its_listener_until_one_is_chosen)
+{
+	struct qk_opts opts = { .alpn = "smb, h3" };
+	char got[64];
+	socklen_t len = sizeof(got);
+
+	self->p.listener = qk_listen(&opts);
+	ASSERT_LE(0, self->p.listener);
+	self->p.client = qk_connect(&(struct qk_opts){ }, qk_port(self->p.listener));
+	ASSERT_LE(0, self->p.client);
+	opts.alpn = "h3";
+	ASSERT_EQ(0, qk_hs_hello(&self->p, &opts));
+	ASSERT_EQ(0, qk_get(self->p.server, QUIC_SOCKOPT_ALPN, got, &len));
+	ASSERT_EQ(6, len);
+	EXPECT_EQ(0, memcmp("smb,h3", got, 6));
+	ASSERT_EQ(0, qk_set(self->p.server, QUIC_SOCKOPT_ALPN, "h3", 2));
+	len = sizeof(got);
+	ASSERT_EQ(0, qk_get(self->p.server, QUIC_SOCKOPT_ALPN, got, &len));
+	ASSERT_EQ(2, len);
+	EXPECT_EQ(0, memcmp("h3", got, 2));
+}
+
 TEST_HARNESS_MAIN
