@@ -128,8 +128,7 @@ impl Connection {
         let level = self.next_crypto().ok_or(Error::WouldBlock)?;
         let stream = self.spaces.crypto_mut(level.space());
         if peek {
-            let bytes = stream.peek(max, out)?;
-            let eor = false;
+            let (bytes, eor) = stream.peek(max, out)?;
             return Ok(CryptoRead { level, bytes, eor });
         }
         let is_watched = self.side == Side::Client && level == Level::Handshake;

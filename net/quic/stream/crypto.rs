@@ -195,13 +195,18 @@ impl CryptoStream {
         Ok((bytes, bytes == first))
     }
 
-    /// As [`Self::read`], without a stop at the end of a piece, and leaves the bytes.
+    /// As [`Self::read`], and leaves the bytes.
     pub fn peek(
         &self,
         max: u64,
         sink: &mut dyn FnMut(&[u8]) -> Result<usize, Error>,
-    ) -> Result<u64, Error> {
-        self.recv.peek(max, sink)
+    ) -> Result<(u64, bool), Error> {
+        let first = self.recv.first_len() as u64;
+        if first == 0 {
+            return Err(Error::WouldBlock);
+        }
+        let bytes = self.recv.peek(max.min(first), sink)?;
+        Ok((bytes, bytes == first))
     }
 }
 
