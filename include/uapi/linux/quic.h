@@ -532,6 +532,9 @@ struct quic_info {
 #define QUIC_INFO_ECN		0x08	/* the path carries ECN marks */
 #define QUIC_INFO_SLOW_START	0x10	/* the window is below the threshold */
 #define QUIC_INFO_TIMED_OUT	0x20	/* ended by the idle time-out (RFC 9000 section 10.1) */
+#define QUIC_INFO_APP_CLOSED	0x40	/* ended with an error code of the application */
+#define QUIC_INFO_PEER_CLOSED	0x80	/* ended by the peer, with a code of either kind */
+#define QUIC_INFO_RESET		0x100	/* ended by a stateless reset (RFC 9000 section 10.3) */
 
 /**
  * enum quic_transport_error - codes of RFC 9000 section 20.1 and RFC 9368 section 7.4

@@ -76,17 +76,24 @@ fn describe(at: &Attached, info: &Info, total: &Stats) -> uapi::Info {
 }
 
 fn flags(at: &Attached, info: &Info) -> u32 {
-    let is_timeout = |close: &CloseInfo| close.kind == CloseKind::IdleTimeout;
+    let close = at.core.close_info();
+    let ended = |by: &[CloseKind]| close.is_some_and(|close| by.contains(&close.kind));
     [
         (!at.core.is_client(), uapi::QUIC_INFO_SERVER),
         (info.is_confirmed, uapi::QUIC_INFO_CONFIRMED),
         (info.is_validated, uapi::QUIC_INFO_VALIDATED),
         (info.is_ecn_capable, uapi::QUIC_INFO_ECN),
         (info.is_in_slow_start, uapi::QUIC_INFO_SLOW_START),
+        (ended(&[CloseKind::IdleTimeout]), uapi::QUIC_INFO_TIMED_OUT),
         (
-            at.core.close_info().is_some_and(is_timeout),
-            uapi::QUIC_INFO_TIMED_OUT,
+            close.is_some_and(CloseInfo::is_application),
+            uapi::QUIC_INFO_APP_CLOSED,
         ),
+        (
+            ended(&[CloseKind::PeerApplication, CloseKind::PeerTransport]),
+            uapi::QUIC_INFO_PEER_CLOSED,
+        ),
+        (ended(&[CloseKind::StatelessReset]), uapi::QUIC_INFO_RESET),
     ]
     .into_iter()
     .filter(|(holds, _)| *holds)

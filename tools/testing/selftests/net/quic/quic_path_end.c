@@ -12,6 +12,10 @@ enum {
 	KEYS = 1u << QUIC_EVENT_KEY_UPDATE,
 };
 
+/* How a connection has ended. */
+#define ENDED	(QUIC_INFO_TIMED_OUT | QUIC_INFO_APP_CLOSED | QUIC_INFO_PEER_CLOSED | \
+		 QUIC_INFO_RESET)
+
 FIXTURE(end) {
 	struct qk_pair p;
 	struct qk_opts opts;
@@ -242,7 +246,7 @@ QUIC_TEST_F(end, an_idle_connection_ends_in_silence)
 	self->param.max_idle_timeout = 2000000;
 	ASSERT_EQ(0, qn_pair_open(&self->p, &self->opts));
 	ASSERT_EQ(0, qn_info(self->p.client, &info));
-	EXPECT_EQ(0, info.flags & QUIC_INFO_TIMED_OUT);
+	EXPECT_EQ(0, info.flags & ENDED);
 	closes = qn_snmp(QN_CLIENT, "QuicIdleTimeout");
 	ASSERT_EQ(0, qn("drop both"));
 	ASSERT_EQ(0, qn("count reset"));
@@ -256,9 +260,9 @@ QUIC_TEST_F(end, an_idle_connection_ends_in_silence)
 	EXPECT_GE(2 * qk_wait_ms(), qk_now_ms() - start);
 	EXPECT_LT(closes, qn_snmp(QN_CLIENT, "QuicIdleTimeout"));
 	ASSERT_EQ(0, qn_info(self->p.client, &info));
-	EXPECT_EQ(QUIC_INFO_TIMED_OUT, info.flags & QUIC_INFO_TIMED_OUT);
+	EXPECT_EQ(QUIC_INFO_TIMED_OUT, info.flags & ENDED);
 	ASSERT_EQ(0, qn_info(self->p.server, &info));
-	EXPECT_EQ(QUIC_INFO_TIMED_OUT, info.flags & QUIC_INFO_TIMED_OUT);
+	EXPECT_EQ(QUIC_INFO_TIMED_OUT, info.flags & ENDED);
 	EXPECT_EQ(-EPIPE, qk_send(self->p.client, 0, MSG_QUIC_STREAM_NEW, "x", 1, 0));
 	ASSERT_EQ(0, qn_count(QN_CLIENT, &count));
 	EXPECT_EQ(0, count.ect0 + count.other);
@@ -286,6 +290,7 @@ QUIC_TEST_F(end, a_peer_that_lost_its_state_resets_the_connection)
 {
 	__s64 in = qn_snmp(QN_CLIENT, "QuicStatelessResetIn");
 	__s64 out = qn_snmp(QN_SERVER, "QuicStatelessResetOut");
+	struct quic_info info;
 	struct qk_item it;
 	union quic_event ev;
 	__s64 start;
@@ -308,6 +313,8 @@ QUIC_TEST_F(end, a_peer_that_lost_its_state_resets_the_connection)
 		  qk_next_event(self->p.client, QUIC_EVENT_CONNECTION_CLOSE, &ev));
 	EXPECT_EQ(QUIC_TRANSPORT_ERROR_CRYPTO, ev.close.errcode);
 	EXPECT_EQ(0, ev.close.frame);
+	ASSERT_EQ(0, qn_info(self->p.client, &info));
+	EXPECT_EQ(QUIC_INFO_RESET, info.flags & ENDED);
 	EXPECT_EQ(in + 1, qn_snmp(QN_CLIENT, "QuicStatelessResetIn"));
 	EXPECT_LT(out, qn_snmp(QN_SERVER, "QuicStatelessResetOut"));
 	EXPECT_EQ(-EPIPE, qk_send(self->p.client, 4, MSG_QUIC_STREAM_NEW, "x", 1, 0));
