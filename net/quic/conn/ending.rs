@@ -69,6 +69,9 @@ impl Connection {
             State::Closed
         };
         self.is_flushing = is_app && self.state == State::Established;
+        if self.is_flushing {
+            self.streams.uncork();
+        }
         self.finish(cx, info, state);
     }
 

@@ -236,6 +236,15 @@ impl Streams {
         }
     }
 
+    /// Lets go whatever is held back on any stream: nothing more will be written.
+    pub fn uncork(&mut self) {
+        let mut at = StreamId::from_raw(0);
+        while let Some(id) = at.and_then(|from| self.table.next_id(from)) {
+            self.set_corked(id, false);
+            at = id.raw().checked_add(1).and_then(StreamId::from_raw);
+        }
+    }
+
     /// Makes the object of a stream that was opened together with a higher one.
     fn make_if_opened(&mut self, id: StreamId) -> Result<(), Error> {
         if self.table.contains(id) {

@@ -239,4 +239,112 @@ QUIC_TEST_F(life, a_hundred_connections_come_and_go)
 	}
 }
 
+QUIC_TEST_F(life, only_shut_rd_ends_without_a_word)
+{
+	static const struct {
+		int how;
+		int closes;
+	} rows[] = { { SHUT_RD, 0 }, { SHUT_WR, 1 }, { SHUT_RDWR, 1 } };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		__s64 before;
+
+		ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
+		before = qk_snmp("QuicFrmOutCloses");
+		ASSERT_EQ(0, shutdown(self->p.client, rows[i].how));
+		EXPECT_EQ(before + rows[i].closes, qk_snmp("QuicFrmOutCloses")) {
+			TH_LOG("how %d", rows[i].how);
+		}
+		/* Nor does it answer, or say it once more at the end. */
+		if (rows[i].how == SHUT_RD) {
+			ASSERT_EQ(1, qk_send(self->p.server, 1, NEW, "x", 1, 0));
+			qk_close(&self->p.client);
+			EXPECT_EQ(before, qk_snmp("QuicFrmOutCloses"));
+			EXPECT_TRUE(qk_quiet(self->p.server));
+		}
+		EXPECT_EQ(-1, shutdown(self->p.client, rows[i].how));
+		qk_pair_close(&self->p);
+	}
+}
+
+QUIC_TEST_F(life, what_was_written_before_a_close_is_sent_first)
+{
+	/* A probe of the path's MTU may take most of the congestion window. */
+	static char sent[2000], got[2000];
+	struct qk_item it;
+	size_t done = 0;
+
+	self->opts.client_events = 0;
+	self->opts.server_events = 0;
+	qk_pattern((__u8 *)sent, sizeof(sent), 3, 0);
+	ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
+	/* Held back for more, which does not come. */
+	ASSERT_EQ((ssize_t)sizeof(sent), qk_send(self->p.client, 0, NEW, sent, sizeof(sent),
+						 MSG_MORE));
+	qk_close(&self->p.client);
+	while (done < sizeof(sent)) {
+		ssize_t ret = qk_next(self->p.server, &it, got + done, sizeof(got) - done);
+
+		ASSERT_LT(0, ret) {
+			TH_LOG("after %zu bytes", done);
+		}
+		done += ret;
+	}
+	EXPECT_EQ(0, memcmp(sent, got, sizeof(sent)));
+	ASSERT_LE(0, qk_wait(self->p.server, POLLHUP));
+	EXPECT_EQ(-ENOTCONN, qk_recv(self->p.server, &it, got, sizeof(got), MSG_DONTWAIT));
+}
+
+/* Flags of the end at this side, as QUIC_SOCKOPT_INFO has them. */
+static int ended(int fd)
+{
+	struct quic_info info = { };
+	socklen_t len = sizeof(info);
+	int ret = qk_get(fd, QUIC_SOCKOPT_INFO, &info, &len);
+
+	return ret ? ret : (int)(info.flags & (QUIC_INFO_TIMED_OUT | QUIC_INFO_APP_CLOSED |
+					       QUIC_INFO_PEER_CLOSED | QUIC_INFO_RESET));
+}
+
+/* The same number means one thing to the application and another to the transport. */
+QUIC_TEST_F(life, whose_code_it_is_is_told)
+{
+	const __u32 code = QUIC_TRANSPORT_ERROR_CONNECTION_REFUSED;
+	struct quic_connection_close set = { .errcode = code };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		int app = i ? QUIC_INFO_APP_CLOSED : 0;
+
+		ASSERT_EQ(0, qk_hs_start(&self->p, &self->opts));
+		if (i)
+			ASSERT_EQ(0, qk_hs_finish(&self->p, 0));
+		EXPECT_EQ(0, ended(self->p.client));
+		ASSERT_EQ(0, qk_set(self->p.client, QUIC_SOCKOPT_CONNECTION_CLOSE, &set,
+				    sizeof(set)));
+		ASSERT_EQ(0, shutdown(self->p.client, SHUT_RDWR));
+		EXPECT_EQ(code, close_code(self->p.server));
+		EXPECT_EQ(app, ended(self->p.client));
+		EXPECT_EQ(app | QUIC_INFO_PEER_CLOSED, ended(self->p.server));
+		qk_pair_close(&self->p);
+	}
+}
+
+QUIC_TEST_F(life, errors_are_told_by_calls_and_never_stored)
+{
+	struct quic_connection_close set = { .errcode = 9 };
+	char c;
+
+	ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
+	ASSERT_EQ(0, qk_set(self->p.client, QUIC_SOCKOPT_CONNECTION_CLOSE, &set, sizeof(set)));
+	qk_close(&self->p.client);
+	EXPECT_EQ(9, close_code(self->p.server));
+	EXPECT_EQ(0, qk_get_int(self->p.server, SOL_SOCKET, SO_ERROR));
+	EXPECT_EQ(-EPIPE, qk_send(self->p.server, 1, NEW, "x", 1, 0));
+	EXPECT_EQ(-1, recv(self->p.server, &c, 1, MSG_DONTWAIT));
+	EXPECT_EQ(ENOTCONN, errno);
+	EXPECT_EQ(0, qk_get_int(self->p.server, SOL_SOCKET, SO_ERROR));
+}
+
 TEST_HARNESS_MAIN
