@@ -172,9 +172,14 @@ impl Connection {
     ) -> Result<(), TransportError> {
         match frame {
             Frame::NewConnectionId(new) => {
+                let (first, _) = self.remote_ids.bounds();
                 self.remote_ids
                     .on_new(new.seq, new.retire_prior_to, new.id, new.token)?;
-                self.replace_retired_ids()
+                self.replace_retired_ids()?;
+                if self.remote_ids.bounds().0 > first {
+                    self.tell_retired();
+                }
+                Ok(())
             }
             Frame::RetireConnectionId { seq } => {
                 if self.local_ids.on_retire(seq, packet.carrier, cx.rng)? {

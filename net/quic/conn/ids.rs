@@ -113,7 +113,7 @@ impl Connection {
             let retired = self.remote_ids.retire_prior(prior_to);
             // The path that the peer has left, to which it may return, needs an id as well.
             retired
-                .and_then(|()| self.give_new_ids())
+                .and_then(|()| self.replace_retired_ids())
                 .map_err(|_| Error::NoMemory)?;
             self.tell_retired();
         }

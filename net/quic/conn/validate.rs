@@ -133,24 +133,17 @@ impl Connection {
     pub(super) fn release_id(&mut self, dcid: Option<u64>) -> Result<(), TransportError> {
         match dcid {
             Some(seq) if self.paths.iter().all(|path| path.dcid != seq) => {
-                self.remote_ids.retire(seq)
+                self.remote_ids.retire(seq)?;
+                self.tell_retired();
             }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
     }
 
     /// The peer wants ids back that paths still use: gives each of these paths another one.
     // RFC 9000 5.1.2 #4
     pub(super) fn replace_retired_ids(&mut self) -> Result<(), TransportError> {
-        if self.give_new_ids()? {
-            self.tell_retired();
-        }
-        Ok(())
-    }
-
-    /// Gives each path whose id was retired another one; says whether there was one to give.
-    pub(super) fn give_new_ids(&mut self) -> Result<bool, TransportError> {
-        let mut is_given = false;
         for slot in Slot::ALL {
             let Some(path) = self.paths.get(slot) else {
                 continue;
@@ -166,7 +159,6 @@ impl Connection {
                         path.dcid = seq;
                         path.spin.on_id_changed();
                     }
-                    is_given = true;
                 }
                 None if slot != Slot::Active => {
                     self.paths.take(slot);
@@ -176,10 +168,10 @@ impl Connection {
                 None => {}
             }
         }
-        Ok(is_given)
+        Ok(())
     }
 
-    /// Tells the user which of the peer's ids is in use, and which are given up.
+    /// An id of the peer's was given back, whoever wanted that.
     pub(super) fn tell_retired(&mut self) {
         let (active, prior_to) = self.cid_info(true);
         self.events.push(Event::ConnectionId {

@@ -208,7 +208,23 @@ QUIC_TEST_F(event, retired_connection_ids_are_told)
 		  qk_next_event(self->p.server, QUIC_EVENT_CONNECTION_ID, &ev));
 	EXPECT_EQ(0, ev.info.dest);
 	EXPECT_EQ(1, ev.info.prior_to);
+	ASSERT_EQ(sizeof(ev.info),
+		  qk_next_event(self->p.client, QUIC_EVENT_CONNECTION_ID, &ev));
+	EXPECT_EQ(1, ev.info.dest);
+	EXPECT_EQ(1, ev.info.active);
+	EXPECT_EQ(1, ev.info.prior_to);
+	/* The peer wants back some that are not in use. */
+	info = (struct quic_connection_id_info){ .dest = 1, .active = 5 };
+	ASSERT_EQ(0, qk_set(self->p.client, QUIC_SOCKOPT_CONNECTION_ID, &info, sizeof(info)));
 	ASSERT_EQ(1, qk_send(self->p.client, 0, NEW, "x", 1, 0));
+	info = (struct quic_connection_id_info){ .prior_to = 3 };
+	ASSERT_EQ(0, qk_set(self->p.server, QUIC_SOCKOPT_CONNECTION_ID, &info, sizeof(info)));
+	ASSERT_EQ(sizeof(ev.info),
+		  qk_next_event(self->p.client, QUIC_EVENT_CONNECTION_ID, &ev));
+	EXPECT_EQ(1, ev.info.dest);
+	EXPECT_EQ(5, ev.info.active);
+	EXPECT_EQ(3, ev.info.prior_to);
+	ASSERT_EQ(1, qk_send(self->p.client, 0, 0, "x", 1, 0));
 }
 
 /* Own ids: a call, its result, and what is in use and issued once the peer has followed. */
