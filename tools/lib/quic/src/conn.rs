@@ -370,7 +370,11 @@ impl Shared {
         // A client has finished its handshake before the server has seen the client's
         // certificate, so the server's alert may come later, but not after data.
         match Alert::from_transport_code(reason.code).filter(|alert| alert.name().is_some()) {
-            Some(alert) if !self.is_server && !self.demux.has_heard() => {
+            Some(alert)
+                if !self.is_server
+                    && !self.demux.has_heard()
+                    && !(reason.is_certain && reason.application) =>
+            {
                 let application = false;
                 Error::PeerAlert(
                     alert,
@@ -389,7 +393,9 @@ impl Socket {
     /// How an established connection ended.
     pub(crate) fn ended_error(&self) -> Error {
         let mut reason = self.close_reason().unwrap_or_default();
-        reason.application = reason.frame == 0;
+        if !reason.is_certain {
+            reason.application = reason.frame == 0;
+        }
         reason.into_error()
     }
 }

@@ -271,6 +271,12 @@ impl Kernel for Socket {
             None
         }
     }
+
+    fn on_alpn(&self, name: &[u8]) -> io::Result<()> {
+        // A name that the option has no room for is known to the session alone.
+        let _ = self.store_alpn(name);
+        Ok(())
+    }
 }
 
 impl Wire for Socket {

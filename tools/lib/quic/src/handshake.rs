@@ -61,7 +61,7 @@ pub(crate) trait Kernel: Send + Sync {
     fn set_peer_params(&self, params: &[u8]) -> io::Result<()>;
     /// How the connection ended, if it has.
     fn close_reason(&self) -> Option<CloseReason>;
-    /// Server: the application protocol that was chosen.
+    /// The application protocol that was chosen.
     fn on_alpn(&self, _name: &[u8]) -> io::Result<()> {
         Ok(())
     }
@@ -263,7 +263,11 @@ impl Answers {
         if level == Level::App || (self.setup.is_server && level == Level::Handshake) {
             self.check_extensions(session)?;
         }
-        if self.setup.is_server && level == Level::Handshake {
+        let known = match self.setup.is_server {
+            true => Level::Handshake,
+            false => Level::App,
+        };
+        if level == known {
             if let Some(name) = session.alpn() {
                 self.kernel
                     .on_alpn(&name)

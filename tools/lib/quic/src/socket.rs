@@ -257,6 +257,11 @@ impl Socket {
         self.set(opt::ALPN, names.join(",").as_bytes())
     }
 
+    /// Leaves the application protocol that was chosen where programs that have no session find it.
+    pub(crate) fn store_alpn(&self, name: &[u8]) -> io::Result<()> {
+        self.set(opt::ALPN, name)
+    }
+
     /// Stores what [`Self::shutdown`] or closing the descriptor tells the peer.
     pub(crate) fn set_close(&self, code: u32, phrase: &str) -> io::Result<()> {
         self.set(opt::CONNECTION_CLOSE, &uapi::connection_close(code, phrase))
@@ -266,20 +271,9 @@ impl Socket {
     pub(crate) fn close_reason(&self) -> io::Result<CloseReason> {
         let mut value = [0; 72];
         let len = self.get(opt::CONNECTION_CLOSE, &mut value)?;
-        let (code, frame, phrase) = uapi::read_connection_close(value.get(..len).unwrap_or(&value));
-        Ok(CloseReason {
-            code,
-            frame,
-            phrase,
-            application: false,
-            timed_out: code == 0 && self.has_timed_out(),
-        })
-    }
-
-    /// Whether the idle time-out has ended the connection, as far as the kernel tells.
-    fn has_timed_out(&self) -> bool {
-        self.get_bytes(opt::INFO, uapi::INFO_FLAGS_END)
-            .is_ok_and(|info| uapi::is_timed_out(&info))
+        let close = value.get(..len).unwrap_or(&value);
+        let info = self.get_bytes(opt::INFO, uapi::INFO_FLAGS_END).ok();
+        Ok(uapi::read_close_reason(close, info.as_deref()))
     }
 
     /// Whether the connection has ended, so that [`Self::close_reason`] is of the end.

@@ -4,6 +4,8 @@
 //! The kernel copies the smaller of its own and the caller's length in both directions, so the
 //! readers here accept a short buffer: missing bytes count as zero.
 
+use crate::error::CloseReason;
+
 /// Protocol number for `socket()`.
 pub(crate) const IPPROTO_QUIC: i32 = 261;
 /// Level of the socket options and of the control messages.
@@ -145,7 +147,7 @@ pub(crate) fn connection_close(code: u32, phrase: &str) -> [u8; 72] {
 }
 
 /// Reads `struct quic_connection_close`: code, frame type, phrase up to its NUL.
-pub(crate) fn read_connection_close(bytes: &[u8]) -> (u32, u8, String) {
+fn read_connection_close(bytes: &[u8]) -> (u32, u8, String) {
     let reader = Reader(bytes);
     let phrase: Vec<u8> = bytes
         .iter()
@@ -165,10 +167,23 @@ pub(crate) fn read_connection_close(bytes: &[u8]) -> (u32, u8, String) {
 pub(crate) const INFO_FLAGS_END: usize = 136;
 /// The idle time-out has ended the connection.
 const INFO_TIMED_OUT: u32 = 0x20;
+/// It has ended with an error code of the application.
+const INFO_APP_CLOSED: u32 = 0x40;
 
-/// Whether `struct quic_info` says that the idle time-out has ended the connection.
-pub(crate) fn is_timed_out(info: &[u8]) -> bool {
-    Reader(info).u32(132) & INFO_TIMED_OUT != 0
+/// How a connection has ended, from `struct quic_connection_close` and, if the kernel has it,
+/// `struct quic_info`.
+pub(crate) fn read_close_reason(close: &[u8], info: Option<&[u8]>) -> CloseReason {
+    let (code, frame, phrase) = read_connection_close(close);
+    let flags = info.map(|info| Reader(info).u32(132));
+    let has = |flag| flags.is_some_and(|flags| flags & flag != 0);
+    CloseReason {
+        code,
+        frame,
+        phrase,
+        application: has(INFO_APP_CLOSED),
+        is_certain: flags.is_some(),
+        timed_out: code == 0 && has(INFO_TIMED_OUT),
+    }
 }
 
 /// The part of `struct quic_stream_update` that this crate uses.

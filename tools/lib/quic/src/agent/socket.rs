@@ -129,15 +129,8 @@ impl Kernel for ConsumersSocket {
             return None;
         }
         let value = self.get(opt::CONNECTION_CLOSE, 72).ok()?;
-        let (code, frame, phrase) = uapi::read_connection_close(&value);
-        let info = self.get(opt::INFO, uapi::INFO_FLAGS_END);
-        Some(CloseReason {
-            code,
-            frame,
-            phrase,
-            application: false,
-            timed_out: code == 0 && info.is_ok_and(|info| uapi::is_timed_out(&info)),
-        })
+        let info = self.get(opt::INFO, uapi::INFO_FLAGS_END).ok();
+        Some(uapi::read_close_reason(&value, info.as_deref()))
     }
 
     fn on_alpn(&self, name: &[u8]) -> io::Result<()> {

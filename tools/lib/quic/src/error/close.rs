@@ -7,9 +7,9 @@ use super::Error;
 
 /// How a connection ended.
 ///
-/// The socket does not say whether CONNECTION_CLOSE was of type 0x1c (transport) or 0x1d
-/// (application). During the handshake it can only be the first; later a non-zero `frame` proves
-/// the first, and `application` says what this crate takes it for.
+/// The kernel says whether CONNECTION_CLOSE was of type 0x1c (transport) or 0x1d (application), by
+/// `QUIC_INFO_APP_CLOSED`. With one that does not know `QUIC_SOCKOPT_INFO` an established connection
+/// whose close names no frame is taken for closed by the application.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CloseReason {
     /// Error code, cut to 32 bits by the socket.
@@ -19,8 +19,10 @@ pub struct CloseReason {
     /// What the closing side wrote, at most 63 bytes. Comes from the peer: escape before display
     /// on a terminal. [`fmt::Display`] of this type does.
     pub phrase: String,
-    /// The code is taken for an application's error code, not for a transport error code.
+    /// The code is an application's error code, not a transport error code.
     pub application: bool,
+    /// The kernel has said so; else `application` is for the caller to guess.
+    pub(crate) is_certain: bool,
     /// Nobody has closed it: it has ended by the idle time-out.
     pub(crate) timed_out: bool,
 }
@@ -107,7 +109,7 @@ mod tests {
             frame,
             phrase: String::new(),
             application,
-            timed_out: false,
+            ..CloseReason::default()
         };
         for (reason, text) in [
             (

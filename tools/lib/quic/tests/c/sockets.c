@@ -209,12 +209,24 @@ static int with_keys(struct server *server, int fd)
 	return quic_server_handshake(fd, server->keys, NULL, "sample");
 }
 
+/* The protocol agreed on, for programs that have no session: in place of the list. */
+static void check_agreed(int fd, const char *alpn)
+{
+	char got[128];
+	socklen_t len = sizeof(got);
+
+	CHECK(getsockopt(fd, SOL_QUIC, QUIC_SOCKOPT_ALPN, got, &len) == 0);
+	CHECK(len == strlen(alpn) && memcmp(got, alpn, len) == 0);
+}
+
 static int with_session(struct server *server, int fd)
 {
 	gnutls_session_t session = make_session(fd, 1, server->alpn);
 	int ret;
 
 	ret = quic_handshake(session);
+	if (ret == 0)
+		check_agreed(fd, server->alpn);
 	server->resumed = gnutls_session_is_resumed(session);
 	server->early = !!(gnutls_session_get_flags(session) & GNUTLS_SFLAGS_EARLY_DATA);
 	gnutls_deinit(session);
@@ -292,6 +304,7 @@ static void whole_handshakes(const char *store)
 		begin = now();
 		CHECK(quic_client_handshake(fd, NULL, "127.0.0.1", "other,sample") == 0);
 		later = now() - begin;
+		check_agreed(fd, "sample");
 		ask(fd, 0, "by an address");
 		close(fd);
 		printf("# the first handshake took %.1f ms, the second %.1f ms\n", first * 1e3,
@@ -353,6 +366,7 @@ static void non_blocking(void)
 	CHECK(quic_handshake(session) == 0);
 	CHECK(quic_session_get_alpn(session, alpn, &size) == 0);
 	CHECK(size == 6 && memcmp(alpn, "sample", 6) == 0);
+	check_agreed(fd, "sample");
 	size = 3;
 	CHECK(quic_session_get_alpn(session, alpn, &size) == -ENOBUFS && size == 6);
 	gnutls_deinit(session);
