@@ -8,8 +8,13 @@ need_root check
 suffix=${QUIC_DEBUG:+-debug}
 [ -e "$OUT/module$suffix/quic.ko" ] || die "quic.ko has not been built" "Run: make modules, or make check-debug"
 if [ "$1" = selftests ]; then
-	# The test of the kernel interface is a module for the stock kernel.
-	[ -n "$suffix" ] || make -s -C "$TOP" test-module
+	# The test of the kernel interface is a module.
+	if [ -n "$suffix" ]; then
+		make -s -C "$TOP" -f scripts/kbuild.mk test-module MO="$OUT/module-debug" \
+			QUIC_KDIR="$("$TOP/scripts/debug/kernel.sh" --where)"
+	else
+		make -s -C "$TOP" test-module
+	fi
 	in_root make -s -C "$TOP/tools/testing/selftests/net/quic" OUTPUT="$OUT/selftests" CC=gcc-14 \
 		KSFT="$(kernel_tree)/tools/testing/selftests"
 fi
@@ -26,7 +31,7 @@ esac
 if [ -n "${QUIC_DEBUG:-}" ]; then
 	# Besides the modules what the tests execute; nothing of it is missing when a test has no use for it.
 	QUIC_COPY=$OUT/modules-debug
-	for path in "$OUT/selftests" "$OUT/target/release/quic" "$OUT"/target/release/libquic.so* "$OUT"/target/release/deps/kernel-*[0-9a-f]; do
+	for path in "$OUT/selftests" "$OUT/module-debug-test" "$OUT/target/release/quic" "$OUT"/target/release/libquic.so* "$OUT"/target/release/deps/kernel-*[0-9a-f]; do
 		[ -e "$path" ] && QUIC_COPY="$QUIC_COPY $path"
 	done
 	export QUIC_COPY
@@ -37,4 +42,4 @@ for name in QUIC_PROGRAMS QUIC_KSFT_SCALE QUIC_RANDOM_SEED QUIC_RANDOM_ROUNDS QU
 	QUIC_FAULT_PERCENT QUIC_FAULT_ROUNDS QUIC_FAULT_PROGRAMS QUIC_LARGE; do
 	[ -n "${!name:-}" ] && given="$given $name='${!name}'"
 done
-exec "$TOP/scripts/guest.sh" "OUT=$OUT MODULES=$OUT/modules$suffix $given bash scripts/guest/$1.sh"
+exec "$TOP/scripts/guest.sh" "OUT=$OUT MODULES=$OUT/modules$suffix TEST_MODULE=$OUT/module$suffix-test/quic_kernel_test.ko $given bash scripts/guest/$1.sh"
