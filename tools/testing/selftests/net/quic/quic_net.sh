@@ -11,7 +11,7 @@
 #
 #   up | down            make, remove the namespaces
 #   nat port N           the client's packets come from port N from now on
-#   nat addr A           ... from the IPv4 address A
+#   nat addr A           ... from the address A, of either family
 #   nat off
 #   mtu N                the router's link to the server carries N bytes an IP
 #                        packet, and says so by ICMP
@@ -107,8 +107,16 @@ nat()
 		back="udp dport $2 udp dport set $QN_PORT"
 		;;
 	addr)
-		out="ip saddr set $2"
-		back="ip daddr $2 ip daddr set 10.11.1.2"
+		case $2 in
+		*:*)
+			out="ip6 saddr set $2"
+			back="ip6 daddr $2 ip6 daddr set fd00:11:1::2"
+			;;
+		*)
+			out="ip saddr set $2"
+			back="ip daddr $2 ip daddr set 10.11.1.2"
+			;;
+		esac
 		;;
 	esac
 	rules nat <<-RULES
