@@ -32,6 +32,7 @@ run docs-tools 'tools: documentation of the library, warnings are errors' \
 run build-tools 'tools: release build' "$TOP/scripts/build-tools.sh"
 run headers 'headers: C89 to C23, C++11 to C++20, in any order with those of the system' "$TOP/scripts/headers.sh"
 run compliance 'compliance: requirements of the RFCs cited and tested' "$TOP/scripts/compliance.sh" check
+run uapi 'socket interface: each of its names has its tests' "$TOP/scripts/uapi-coverage.sh"
 run selftests 'guest: kselftests of the socket interface' "$TOP/scripts/guest-tests.sh" selftests
 run library 'guest: the handshake library over loopback' "$TOP/scripts/guest-tests.sh" library
 run handshake 'guest: handshakes for the kernel itself, by quic-handshaked' "$TOP/scripts/guest-tests.sh" handshake

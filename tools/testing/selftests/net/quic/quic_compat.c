@@ -4,6 +4,7 @@
  * i386 compiler lays them out.  No 32-bit compiler or library is needed, only
  * memory below 4 GiB.
  */
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "kselftest_harness.h"
@@ -12,6 +13,7 @@
 #define LOW_MEMORY	65536
 
 /* i386 system call numbers. */
+#define I386_IOCTL	54
 #define I386_GETSOCKOPT	365
 #define I386_SETSOCKOPT	366
 #define I386_SENDMSG	370
@@ -49,13 +51,21 @@ struct stream_cmsg32 {
 	struct stream_info32 info;
 };
 
+/* What libquic gives for a handshake message: CMSG_SPACE(1). */
+struct level_cmsg32 {
+	struct cmsghdr32 hdr;
+	__u8 level;
+	__u8 pad[3];
+};
+
 struct low {
 	struct msghdr32 msg;
 	struct iovec32 iov;
+	struct level_cmsg32 level_cmsg;
+	__s32 number;
 	struct stream_cmsg32 cmsg;
 	struct stream_info32 info;
 	struct quic_config config;
-	struct quic_handshake_info level;
 	__u32 optlen;
 	char data[4096];
 };
@@ -199,6 +209,59 @@ QUIC_TEST_F(compat, options_take_and_give_its_structures)
 	EXPECT_EQ(0, call32(I386_SETSOCKOPT, self->p.client, SOL_QUIC,
 			    QUIC_SOCKOPT_STREAM_RESET, low_ptr(&low->info),
 			    sizeof(low->info)));
+}
+
+QUIC_TEST_F(compat, a_handshake_message_is_sent_and_received)
+{
+	struct low *low = self->low;
+	struct qk_pair p = { -1, -1, -1 };
+
+	p.listener = qk_listen(&self->opts);
+	ASSERT_LE(0, p.listener);
+	p.client = qk_connect(&self->opts, qk_port(p.listener));
+	ASSERT_LE(0, p.client);
+	prepare(low, 5);
+	memcpy(low->data, "hello", 5);
+	low->msg.control = low_ptr(&low->level_cmsg);
+	low->msg.controllen = sizeof(low->level_cmsg);
+	low->level_cmsg = (struct level_cmsg32){
+		.hdr = { .len = sizeof(struct cmsghdr32) + 1, .level = SOL_QUIC,
+			 .type = QUIC_HANDSHAKE_INFO },
+		.level = QUIC_CRYPTO_INITIAL,
+	};
+	ASSERT_EQ(5, call32(I386_SENDMSG, p.client, low_ptr(&low->msg), MSG_NOSIGNAL, 0, 0));
+	p.server = qk_accept(p.listener);
+	ASSERT_LE(0, p.server);
+	prepare(low, sizeof(low->data));
+	low->msg.control = low_ptr(&low->level_cmsg);
+	low->msg.controllen = sizeof(low->level_cmsg);
+	memset(&low->level_cmsg, 0xee, sizeof(low->level_cmsg));
+	ASSERT_EQ(5, call32(I386_RECVMSG, p.server, low_ptr(&low->msg), MSG_DONTWAIT, 0, 0));
+	EXPECT_EQ(0, low->msg.flags & MSG_CTRUNC);
+	EXPECT_EQ(sizeof(struct cmsghdr32) + 1, low->level_cmsg.hdr.len);
+	EXPECT_EQ(QUIC_HANDSHAKE_INFO, low->level_cmsg.hdr.type);
+	EXPECT_EQ(QUIC_CRYPTO_INITIAL, low->level_cmsg.level);
+	qk_pair_close(&p);
+}
+
+QUIC_TEST_F(compat, queues_are_told)
+{
+	static const __u32 cmds[] = { FIONREAD, TIOCOUTQ, 0x894b /* SIOCOUTQNSD */ };
+	struct low *low = self->low;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cmds); i++) {
+		low->number = -1;
+		EXPECT_EQ(0, call32(I386_IOCTL, self->p.client, cmds[i], low_ptr(&low->number), 0,
+				    0)) {
+			TH_LOG("command %#x", cmds[i]);
+		}
+		EXPECT_LE(0, low->number);
+		EXPECT_EQ(-EINVAL, call32(I386_IOCTL, self->p.listener, cmds[i],
+					  low_ptr(&low->number), 0, 0)) {
+			TH_LOG("command %#x", cmds[i]);
+		}
+	}
 }
 
 TEST_HARNESS_MAIN

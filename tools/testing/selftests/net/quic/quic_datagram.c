@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Senders of datagrams that wait for room, by sleep and by epoll: nothing but
- * the departure of earlier datagrams wakes them.
+ * Sending datagrams: their lengths, and senders that wait for room, by sleep
+ * and by epoll: nothing but the departure of earlier datagrams wakes them.
  */
 #include <sys/epoll.h>
 #include <sys/time.h>
@@ -118,6 +118,71 @@ QUIC_TEST_F(datagram, a_refused_datagram_leaves_the_socket_not_writable)
 		EXPECT_EQ(SIZE, send(self->p.client, buf, SIZE, MSG_QUIC_DATAGRAM | MSG_DONTWAIT));
 	}
 	EXPECT_EQ(3, refused);
+}
+
+static ssize_t try_length(int fd, size_t len)
+{
+	static const char buf[70000];
+	ssize_t ret = send(fd, buf, len, MSG_QUIC_DATAGRAM | MSG_DONTWAIT);
+
+	return ret < 0 ? -errno : ret;
+}
+
+/* Send data until the packets have grown to more than a datagram of the table needs. */
+static int widen(struct qk_pair *p)
+{
+	struct quic_info info = { };
+	socklen_t len = sizeof(info);
+	int i, ret = 0;
+
+	for (i = 0; i < 20 && !ret && info.mtu < 1400; i++) {
+		struct qk_flow f = { .from = p->server, .to = p->client, .size = 300000,
+				     .id = QK_SERVER_UNI(i), .seed = i };
+
+		ret = qk_flow_run(&f, 1);
+		if (!ret)
+			ret = qk_get(p->server, QUIC_SOCKOPT_INFO, &info, &len);
+	}
+	return ret ? ret : info.mtu < 1400 ? -ETIMEDOUT : 0;
+}
+
+static const struct {
+	size_t len;
+	int ret;
+} lengths[] = {
+	{ 0, -EMSGSIZE }, { 1, 1 }, { 1197, 1197 }, { 1198, -EMSGSIZE }, { 1200, -EMSGSIZE },
+	{ 65535, -EMSGSIZE }, { 70000, -EMSGSIZE },
+};
+
+/* What the peer takes is the size of a whole frame: type and length are a part of it. */
+QUIC_TEST_F(datagram, lengths_by_table)
+{
+	struct quic_transport_param small = { .max_datagram_frame_size = 1200 };
+	struct qk_opts opts = { .client_param = &small };
+	struct qk_item it;
+	char buf[1500];
+	size_t i;
+
+	qk_pair_close(&self->p);
+	ASSERT_EQ(0, qk_pair_open(&self->p, &opts));
+	/* The server announces nothing, so that the client may send none. */
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		EXPECT_EQ(-EINVAL, try_length(self->p.client, lengths[i].len)) {
+			TH_LOG("%zu bytes", lengths[i].len);
+		}
+	}
+	/* More than fits a packet, until packets have grown. */
+	EXPECT_EQ(-EMSGSIZE, try_length(self->p.server, 1197));
+	ASSERT_EQ(0, widen(&self->p));
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		EXPECT_EQ(lengths[i].ret, try_length(self->p.server, lengths[i].len)) {
+			TH_LOG("%zu bytes", lengths[i].len);
+		}
+		if (lengths[i].ret < 0)
+			continue;
+		EXPECT_EQ(lengths[i].ret, qk_next(self->p.client, &it, buf, sizeof(buf)));
+		EXPECT_EQ(QK_DATAGRAM, it.kind);
+	}
 }
 
 TEST_HARNESS_MAIN

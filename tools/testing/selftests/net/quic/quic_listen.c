@@ -213,6 +213,46 @@ QUIC_TEST_F(listener, accept_tells_the_address_of_the_client)
 	qk_pair_close(&p);
 }
 
+/* One socket for both families: an IPv4 client has an IPv4 address. */
+QUIC_TEST_F(listener, a_client_by_ipv4_of_a_listener_by_ipv6_is_named_so)
+{
+	struct qk_opts opts = { .family = QK_V4 };
+	struct sockaddr_storage any, ss[3];
+	int client, server, i;
+	socklen_t len = qk_address(&any, AF_INET6, "::", 0);
+
+	if (variant->family != QK_V6)
+		SKIP(return, "about IPv6 sockets");
+	ASSERT_EQ(0, bind(self->fd, (struct sockaddr *)&any, len));
+	ASSERT_EQ(0, do_listen(self->fd, 4));
+	client = qk_hs_client(&opts, qk_port(self->fd), 0, NULL);
+	ASSERT_LE(0, client);
+	ASSERT_LE(0, qk_wait(self->fd, POLLIN));
+	memset(ss, 0, sizeof(ss));
+	len = sizeof(ss[0]);
+	server = accept(self->fd, (struct sockaddr *)&ss[0], &len);
+	ASSERT_LE(0, server);
+	EXPECT_EQ(sizeof(struct sockaddr_in), len);
+	len = sizeof(ss[1]);
+	ASSERT_EQ(0, getpeername(server, (struct sockaddr *)&ss[1], &len));
+	EXPECT_EQ(sizeof(struct sockaddr_in), len);
+	len = sizeof(ss[2]);
+	ASSERT_EQ(0, getsockname(server, (struct sockaddr *)&ss[2], &len));
+	EXPECT_EQ(sizeof(struct sockaddr_in), len);
+	for (i = 0; i < 3; i++) {
+		struct sockaddr_in *in = (struct sockaddr_in *)&ss[i];
+
+		EXPECT_EQ(AF_INET, in->sin_family);
+		EXPECT_EQ(htonl(INADDR_LOOPBACK), in->sin_addr.s_addr);
+		EXPECT_EQ(i == 2 ? qk_port(self->fd) : qk_port(client), ntohs(in->sin_port));
+	}
+	/* The type of the socket is that of the listener. */
+	EXPECT_EQ(SOCK_DGRAM, qk_get_int(server, SOL_SOCKET, SO_TYPE));
+	EXPECT_EQ(AF_INET6, qk_get_int(server, SOL_SOCKET, SO_DOMAIN));
+	qk_close(&server);
+	qk_close(&client);
+}
+
 QUIC_TEST_F(listener, an_accepted_socket_inherits_what_was_set)
 {
 	struct quic_transport_param param = { .max_data = 123456, .max_streams_uni = 7 };

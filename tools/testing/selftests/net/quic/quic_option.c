@@ -191,7 +191,7 @@ QUIC_TEST_F(option, the_wrong_direction_is_no_option)
 
 QUIC_TEST_F(option, unknown_numbers_are_no_option)
 {
-	static const int numbers[] = { 16, 17, 32, 63, 1000, 65535, 0x7fffffff, -1 };
+	static const int numbers[] = { 15, 16, 17, 32, 63, 1000, 65535, 0x7fffffff, -1 };
 	char buf[128] = { };
 	size_t i, s;
 
@@ -239,6 +239,70 @@ QUIC_TEST_F(option, options_of_other_levels_go_to_ip)
 	EXPECT_EQ(tos, got);
 	EXPECT_EQ(-1, setsockopt(self->fds[FRESH], IPPROTO_TCP, 1, &tos, sizeof(tos)));
 	EXPECT_EQ(ENOPROTOOPT, errno);
+}
+
+struct move {
+	const char *what;
+	int family;
+	const char *addr;
+	__u16 port;		/* 1: that of the socket */
+	socklen_t len;		/* 0: natural */
+	int ret[STATES];
+};
+
+/* Of a client that is connecting none is taken; a server announces what it is given. */
+static const struct move moves[] = {
+	{ "no port", AF_INET, "127.0.0.1", 0, 0, { P, P, E, E, E, E, P } },
+	{ "any address", AF_INET, "0.0.0.0", 4433, 0, { P, P, E, E, E, E, P } },
+	{ "multicast", AF_INET, "224.0.0.1", 4433, 0, { P, P, E, E, E, E, P } },
+	{ "IPv6 on an IPv4 socket", AF_INET6, "::1", 4433, 0, { P, P, E, E, E, E, P } },
+	{ "cut", AF_INET, "127.0.0.1", 4433, 4, { P, P, E, E, E, E, P } },
+	{ "present", AF_INET, "127.0.0.1", 1, 0, { P, P, E, E, E, E, P } },
+	{ "another port", AF_INET, "127.0.0.1", 4433, 0, { P, P, E, 0, ANY, ANY, P } },
+};
+
+QUIC_TEST_F(option, moves_by_state)
+{
+	size_t i, s;
+
+	for (i = 0; i < ARRAY_SIZE(moves); i++) {
+		const struct move *m = &moves[i];
+
+		for (s = 0; s < STATES; s++) {
+			int fd = self->fds[s];
+			__u16 port = m->port == 1 ? qk_port(fd) : m->port;
+			struct sockaddr_storage ss;
+			socklen_t len = qk_address(&ss, m->family, m->addr, port);
+
+			if (m->ret[s] == ANY)
+				continue;
+			EXPECT_EQ(m->ret[s], qk_set(fd, QUIC_SOCKOPT_CONNECTION_MIGRATION, &ss,
+						    m->len ? m->len : len)) {
+				TH_LOG("%s, %s", m->what, state_names[s]);
+			}
+		}
+	}
+}
+
+QUIC_TEST_F(option, what_other_protocols_offer_is_refused)
+{
+	static const struct {
+		int opt;
+		int err;
+	} rows[] = {
+		{ SO_ZEROCOPY, EOPNOTSUPP }, { SO_PEEK_OFF, EOPNOTSUPP },
+	};
+	int one = 1;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		EXPECT_EQ(-1, setsockopt(self->fds[CLIENT], SOL_SOCKET, rows[i].opt, &one,
+					 sizeof(one)));
+		/* 524 is ENOTSUPP, which has no name outside the kernel. */
+		EXPECT_TRUE(errno == rows[i].err || errno == 524) {
+			TH_LOG("option %d: %d", rows[i].opt, errno);
+		}
+	}
 }
 
 TEST_HARNESS_MAIN

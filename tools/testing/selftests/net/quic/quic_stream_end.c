@@ -226,4 +226,49 @@ QUIC_TEST_F(ending, a_reset_stream_does_not_hold_the_connection_up)
 	EXPECT_EQ(0, qk_flow_run(&f, 1));
 }
 
+/* Each half in its last states, while the other one keeps the stream. */
+QUIC_TEST_F(ending, reset_and_stop_in_the_last_states)
+{
+	struct qk_item it;
+	char buf[64];
+
+	/* The client's half: everything is acknowledged. */
+	ASSERT_EQ(1, qk_send(self->p.client, 0, NEW | FIN, "x", 1, 0));
+	ASSERT_EQ(0, qk_stream_state(self->p.client, 0, QUIC_STREAM_SEND_STATE_RECVD, NULL));
+	EXPECT_EQ(-EINVAL, reset(self->p.client, 0, 1));
+	EXPECT_EQ(-EINVAL, qk_send(self->p.client, 0, 0, "x", 1, 0));
+	/* The server's half is reset once. */
+	ASSERT_EQ(0, qk_stream_state(self->p.server, 0, QUIC_STREAM_RECV_STATE_RECVD, NULL));
+	ASSERT_EQ(0, reset(self->p.server, 0, 1));
+	EXPECT_LT(reset(self->p.server, 0, 1), 0);
+	ASSERT_EQ(0, qk_stream_state(self->p.client, 0, QUIC_STREAM_RECV_STATE_RESET_RECVD,
+				     NULL));
+	ASSERT_EQ(0, qk_stream_state(self->p.server, 0, QUIC_STREAM_SEND_STATE_RESET_RECVD,
+				     NULL));
+	/* Both halves are over for the client, which cannot say more of it. */
+	EXPECT_EQ(-ENOSTR, reset(self->p.client, 0, 1));
+	EXPECT_EQ(-ENOSTR, stop(self->p.client, 0, 1));
+	/* And for the server once it has read the end. */
+	while (!qk_quiet(self->p.server))
+		ASSERT_LE(0, qk_next(self->p.server, &it, buf, sizeof(buf)));
+	EXPECT_EQ(-ENOSTR, reset(self->p.server, 0, 1));
+	EXPECT_EQ(-ENOSTR, stop(self->p.server, 0, 1));
+}
+
+QUIC_TEST_F(ending, a_request_to_stop_is_made_once)
+{
+	ASSERT_EQ(3, qk_send(self->p.client, 0, NEW, "abc", 3, 0));
+	ASSERT_EQ(0, qk_stream_state(self->p.server, 0, QUIC_STREAM_RECV_STATE_RECV, NULL));
+	if (qk_link("lo", false))
+		SKIP(return, "needs a network namespace");
+	/* It is on its way for as long as nothing comes back. */
+	ASSERT_EQ(0, stop(self->p.server, 0, 0x99));
+	EXPECT_EQ(-EAGAIN, stop(self->p.server, 0, 0x99));
+	EXPECT_EQ(-EAGAIN, stop(self->p.server, 0, 0x98));
+	ASSERT_EQ(0, qk_link("lo", true));
+	ASSERT_EQ(0, qk_stream_state(self->p.server, 0, QUIC_STREAM_RECV_STATE_RESET_RECVD,
+				     NULL));
+	EXPECT_EQ(-EINVAL, stop(self->p.server, 0, 0x99));
+}
+
 TEST_HARNESS_MAIN

@@ -83,6 +83,28 @@ QUIC_TEST_F(waiting, a_signal_ends_every_wait)
 	EXPECT_EQ(1, qk_send(self->p.client, 0, 0, buf, 1, 0));
 }
 
+static int sender = -1;
+
+/* Lets the call that it interrupts come to its end. */
+static void on_alarm_send(int sig)
+{
+	(void)sig;
+	qk_send(sender, 0, NEW, "x", 1, MSG_DONTWAIT);
+}
+
+QUIC_TEST_F(waiting, a_call_goes_on_after_a_signal_if_it_is_told_to)
+{
+	struct sigaction action = { .sa_handler = on_alarm_send, .sa_flags = SA_RESTART };
+	struct itimerval timer = { .it_value.tv_usec = 20000 };
+	char c = 0;
+
+	sender = self->p.client;
+	ASSERT_EQ(0, sigaction(SIGALRM, &action, NULL));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
+	EXPECT_EQ(1, recv(self->p.server, &c, 1, 0));
+	EXPECT_EQ('x', c);
+}
+
 struct reader {
 	int fd;
 	size_t total;
