@@ -18,6 +18,7 @@ use std::{
 };
 
 use crate::{
+    attempts::Attempts,
     config::{
         Cipher,
         SocketConfig,
@@ -212,32 +213,16 @@ fn connect_any(
     let addrs = addr
         .to_socket_addrs()
         .map_err(|err| Error::Io("looking up the server's address", err))?;
-    let mut last = None;
-    for addr in addrs {
-        match connect_whole(&addr, server_name, &config.0, ticket) {
-            Err(err @ (Error::Io(..) | Error::Timeout(_))) => last = Some(err),
-            other => return other,
+    let inner = &*config.0;
+    let mut attempts = Attempts::new(addrs, server_name, inner, ticket, |_| Ok(()));
+    loop {
+        let begun = attempts.begin(|socket, session| {
+            establish::begin(socket, session, &inner.settings, Instant::now())
+        })?;
+        let socket = begun.socket();
+        if let Some(end) = attempts.conclude(&socket, begun.finish()) {
+            return end;
         }
-    }
-    Err(last.unwrap_or_else(|| Error::Config("the server's name has no address".into())))
-}
-
-/// Connects to one address, in two attempts if the server wants another version.
-fn connect_whole(
-    addr: &SocketAddr,
-    server_name: &str,
-    config: &Inner,
-    ticket: Option<&SessionTicket>,
-) -> Result<Connection> {
-    let begun = connect_one(addr, server_name, config, ticket, false)?;
-    let socket = begun.socket();
-    let result = begun.finish();
-    match config.version_asked_for(&socket, &result) {
-        Some(version) => {
-            let (socket, session) = config.connect_again(addr, server_name, version, |_| Ok(()))?;
-            establish::begin(socket, session, &config.settings, Instant::now())?.finish()
-        }
-        None => result,
     }
 }
 

@@ -81,6 +81,7 @@
 )]
 
 pub mod agent;
+mod attempts;
 #[expect(unsafe_code, reason = "the C interface")]
 mod capi;
 mod client;

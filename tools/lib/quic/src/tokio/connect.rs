@@ -30,6 +30,7 @@ use super::{
     },
 };
 use crate::{
+    attempts::Attempts,
     client::{
         ClientConfig,
         Inner, //
@@ -233,34 +234,17 @@ async fn connect_any(
     config: &ClientConfig,
     ticket: Option<&SessionTicket>,
 ) -> Result<Connection> {
-    let mut last = None;
-    for addr in lookup(addr).await? {
-        match connect_whole(&addr, server_name, &config.0, ticket).await {
-            Err(err @ (Error::Io(..) | Error::Timeout(_))) => last = Some(err),
-            other => return other,
+    let inner = &*config.0;
+    let addrs = lookup(addr).await?;
+    let mut attempts = Attempts::new(addrs, server_name, inner, ticket, prepare);
+    loop {
+        let pending = attempts.begin(|socket, prepared| {
+            Pending::new(socket, prepared, &inner.settings, Instant::now())
+        })?;
+        let socket = Arc::clone(&pending.opening.shared.socket);
+        if let Some(end) = attempts.conclude(&socket, pending.finish().await) {
+            return end;
         }
-    }
-    Err(last.unwrap_or_else(|| Error::Config("the server's name has no address".into())))
-}
-
-/// Connects to one address, in two attempts if the server wants another version.
-async fn connect_whole(
-    addr: &SocketAddr,
-    server_name: &str,
-    config: &Inner,
-    ticket: Option<&SessionTicket>,
-) -> Result<Connection> {
-    let pending = connect_one(addr, server_name, config, ticket, false)?;
-    let socket = Arc::clone(&pending.opening.shared.socket);
-    let result = pending.finish().await;
-    match config.version_asked_for(&socket, &result) {
-        Some(version) => {
-            let (socket, prepared) = config.connect_again(addr, server_name, version, prepare)?;
-            Pending::new(socket, prepared, &config.settings, Instant::now())?
-                .finish()
-                .await
-        }
-        None => result,
     }
 }
 
