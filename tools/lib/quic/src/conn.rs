@@ -367,14 +367,12 @@ impl Shared {
         let Error::Closed(reason) = err else {
             return err;
         };
+        let is_application = reason.is_certain && reason.application;
+        let is_early = !(self.is_server || self.demux.has_heard());
         // A client has finished its handshake before the server has seen the client's
         // certificate, so the server's alert may come later, but not after data.
         match Alert::from_transport_code(reason.code).filter(|alert| alert.name().is_some()) {
-            Some(alert)
-                if !self.is_server
-                    && !self.demux.has_heard()
-                    && !(reason.is_certain && reason.application) =>
-            {
+            Some(alert) if is_early && !is_application => {
                 let application = false;
                 Error::PeerAlert(
                     alert,

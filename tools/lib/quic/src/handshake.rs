@@ -322,6 +322,10 @@ impl Hooks for Answers {
         progress.queue.push_back((level, message.to_vec()));
     }
 
+    fn on_end_of_early_data(&self) {
+        self.fail(Failure::EndOfEarlyData);
+    }
+
     fn on_refused(&self, status: u32) {
         self.lock().refused = Some(status);
     }

@@ -35,6 +35,8 @@ pub(crate) enum Failure {
     NoAlpn,
     /// TLS chose a cipher that was not offered.
     UnknownCipher,
+    /// The session was not made for early data over QUIC.
+    EndOfEarlyData,
 }
 
 impl Failure {
@@ -55,6 +57,9 @@ impl Failure {
             Failure::NoAlpn => tls(
                 Alert::NO_APPLICATION_PROTOCOL,
                 "the peer chose no application protocol",
+            ),
+            Failure::EndOfEarlyData => Error::Config(
+                "early data needs a session made with GNUTLS_NO_END_OF_EARLY_DATA".into(),
             ),
             Failure::UnknownCipher => tls(Alert::INTERNAL_ERROR, "unknown cipher"),
         }

@@ -112,10 +112,8 @@ static void make_credentials(void)
 						    GNUTLS_X509_FMT_PEM) == 0);
 }
 
-static gnutls_session_t make_session(int fd, int is_server, const char *alpn)
+static gnutls_session_t make_session_with(int fd, int is_server, const char *alpn, int flags)
 {
-	int flags = (is_server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET : GNUTLS_CLIENT) |
-		    GNUTLS_ENABLE_EARLY_DATA | GNUTLS_NO_END_OF_EARLY_DATA;
 	gnutls_datum_t key;
 	unsigned char bytes[64];
 	socklen_t len = sizeof(bytes);
@@ -136,6 +134,14 @@ static gnutls_session_t make_session(int fd, int is_server, const char *alpn)
 	key.size = len;
 	CHECK(gnutls_session_ticket_enable_server(session, &key) == 0);
 	return session;
+}
+
+static gnutls_session_t make_session(int fd, int is_server, const char *alpn)
+{
+	int flags = is_server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET : GNUTLS_CLIENT;
+
+	flags |= GNUTLS_ENABLE_EARLY_DATA | GNUTLS_NO_END_OF_EARLY_DATA;
+	return make_session_with(fd, is_server, alpn, flags);
 }
 
 /* ---- a server in a thread ---- */
@@ -579,6 +585,31 @@ static void resumption(void)
 	ok("quic_session_get_data, _set_data: a session is continued, with early data");
 }
 
+/* RFC 9001 section 8.3: EndOfEarlyData is not sent, whatever the session is made for. */
+static void no_end_of_early_data(void)
+{
+	struct server server = { 0 };
+	struct quic_transport_param limits = { 0 };
+	unsigned char data[4096];
+	gnutls_session_t session;
+	size_t size;
+	int fd;
+
+	start(&server, with_session, 2);
+	size = first_of_two(&server, data, sizeof(data), &limits);
+	fd = make_client(&server.addr);
+	session = make_session_with(fd, 0, "sample", GNUTLS_CLIENT | GNUTLS_ENABLE_EARLY_DATA);
+	CHECK(quic_session_set_data(session, data, size) == 0);
+	CHECK(setsockopt(fd, SOL_QUIC, QUIC_SOCKOPT_TRANSPORT_PARAM, &limits, sizeof(limits)) == 0);
+	CHECK(quic_sendmsg(fd, "early", 5, 0, MSG_QUIC_STREAM_NEW | MSG_QUIC_STREAM_FIN) == 5);
+	CHECK(quic_handshake(session) == -EINVAL);
+	CHECK(strstr(quic_last_error(), "GNUTLS_NO_END_OF_EARLY_DATA"));
+	gnutls_deinit(session);
+	close(fd);
+	stop(&server);
+	ok("quic_handshake: a session that would end its early data by a message is refused");
+}
+
 static void messages(void)
 {
 	struct quic_event_option event = { .type = QUIC_EVENT_STREAM_UPDATE, .on = 1 };
@@ -760,6 +791,7 @@ int main(int argc, char **argv)
 	steps();
 	given_up();
 	resumption();
+	no_end_of_early_data();
 	messages();
 	time_out();
 	threads();

@@ -37,6 +37,8 @@ pub(crate) trait Hooks: Send + Sync {
     ) -> Result<(), ()>;
     /// A handshake message for the peer.
     fn on_message(&self, level: Level, message: &[u8]);
+    /// The session wants to send EndOfEarlyData, which QUIC has no place for.
+    fn on_end_of_early_data(&self);
     /// The client's certificate was refused for these reasons.
     fn on_refused(&self, status: u32);
     /// The session wants this alert sent.
@@ -90,12 +92,19 @@ pub(super) unsafe extern "C" fn on_message(
 ) -> c_int {
     // Belongs to the middlebox compatibility of TLS 1.3, for which QUIC has no room.
     const CHANGE_CIPHER_SPEC: c_int = 254;
+    const END_OF_EARLY_DATA: c_int = 5;
     if htype == CHANGE_CIPHER_SPEC {
         return 0;
     }
     let (Some(hooks), Some(level)) = (hooks_of(session), level_from_gnutls(level)) else {
         return ffi::E_INTERNAL_ERROR;
     };
+    // RFC 9001 8.3 #1: a session of the caller's may be made otherwise. Without the message the
+    // transcripts of both sides differ, so that the handshake cannot go on.
+    if htype == END_OF_EARLY_DATA {
+        hooks.on_end_of_early_data();
+        return ffi::E_INTERNAL_ERROR;
+    }
     // SAFETY: GnuTLS passes `len` bytes that live until this function returns.
     hooks.on_message(level, unsafe { borrow_bytes(data, len) });
     0
@@ -244,6 +253,7 @@ impl Hooks for Nobody {
         Err(())
     }
     fn on_message(&self, _: Level, _: &[u8]) {}
+    fn on_end_of_early_data(&self) {}
     fn on_refused(&self, _: u32) {}
     fn on_alert(&self, _: u8) {}
     fn local_params(&self) -> Option<Vec<u8>> {
