@@ -108,6 +108,17 @@ enum Turn {
     Failed(io::Error),
 }
 
+impl Turn {
+    /// Whether looking again at once is of no use.
+    fn is_idle(&self, settling: bool) -> bool {
+        match self {
+            Turn::Nothing => !settling,
+            Turn::Full => true,
+            Turn::Item(_) | Turn::Failed(_) => false,
+        }
+    }
+}
+
 impl Demux {
     /// A demultiplexer whose readers wait until [`Self::release`].
     pub(crate) fn new(is_server: bool, limit: usize) -> Demux {
@@ -126,6 +137,12 @@ impl Demux {
     pub(crate) fn put(&self, received: &Received, bytes: &[u8]) {
         self.lock().inbox.on_item(received, bytes);
         self.changed.notify_all();
+    }
+
+    /// The socket's queue was found empty. Returns the streams that have ended by that.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn settle(&self) -> Vec<i64> {
+        self.lock().inbox.settle()
     }
 
     /// Whether what arrives for streams that nobody reads should wait in the socket.
@@ -218,14 +235,21 @@ impl Demux {
                 state = self.sleep(state, time_left);
                 continue;
             }
+            let settling = state.inbox.is_settling();
             let mut scratch = self.lead(&mut state);
             let full = state.inbox.is_full();
             drop(state);
-            let turn = take_turn(source, &mut scratch, full, None, time_left);
+            let turn = take_turn(
+                source,
+                &mut scratch,
+                full,
+                None,
+                unless(settling, time_left),
+            );
             state = self.lock();
             let pause = self.end_turn(&mut state, source, &turn, &scratch);
             state.scratch = scratch;
-            if patience == Patience::None && matches!(turn, Turn::Nothing | Turn::Full) {
+            if patience == Patience::None && turn.is_idle(settling) {
                 return Err(Error::Timeout(what));
             }
             if pause {
@@ -266,12 +290,13 @@ impl Demux {
                 state = self.sleep(state, time_left);
                 continue;
             }
+            let settling = state.inbox.is_settling();
             let mut scratch = self.lead(&mut state);
             let full = state.inbox.is_full();
             drop(state);
             let direct = buf.len() >= DIRECT_LEN;
             let target = if direct { &mut *buf } else { &mut scratch };
-            let turn = take_turn(source, target, full, Some(id), time_left);
+            let turn = take_turn(source, target, full, Some(id), unless(settling, time_left));
             state = self.lock();
             let taken = match &turn {
                 Turn::Item(received) if direct => state.inbox.take_direct(id, received),
@@ -290,7 +315,7 @@ impl Demux {
             let bytes: &[u8] = if direct { buf } else { &scratch };
             let pause = self.end_turn(&mut state, source, &turn, bytes);
             state.scratch = scratch;
-            if patience == Patience::None && matches!(turn, Turn::Nothing | Turn::Full) {
+            if patience == Patience::None && turn.is_idle(settling) {
                 return Err(Error::Timeout(what));
             }
             if pause {
@@ -317,12 +342,14 @@ impl Demux {
         state.leading = false;
         match turn {
             Turn::Item(received) => state.inbox.on_item(received, bytes),
-            Turn::Nothing | Turn::Full => {}
+            Turn::Nothing => drop(state.inbox.settle()),
+            Turn::Full => {}
             Turn::Failed(err) => {
                 let copy = match err.raw_os_error() {
                     Some(errno) => io::Error::from_raw_os_error(errno),
                     None => err.kind().into(),
                 };
+                state.inbox.settle();
                 state.inbox.end(source.ended(copy));
             }
         }
@@ -347,6 +374,14 @@ impl Demux {
                     .0
             }
         }
+    }
+}
+
+/// Does not wait if an empty queue alone is news.
+fn unless(settling: bool, timeout: Option<Duration>) -> Option<Duration> {
+    match settling {
+        true => Some(Duration::ZERO),
+        false => timeout,
     }
 }
 

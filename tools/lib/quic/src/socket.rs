@@ -201,6 +201,10 @@ impl Socket {
         self.set(opt::STREAM_RESET, &uapi::id_and_word(id, code))
     }
 
+    pub(crate) fn reset_stream_at(&self, id: i64, code: u32, reliable: u64) -> io::Result<()> {
+        self.set(opt::STREAM_RESET_AT, &uapi::reset_at(id, reliable, code))
+    }
+
     pub(crate) fn stop_sending(&self, id: i64, code: u32) -> io::Result<()> {
         self.set(opt::STREAM_STOP_SENDING, &uapi::id_and_word(id, code))
     }

@@ -65,6 +65,8 @@ pub struct SendStream {
     shared: Arc<Shared>,
     id: StreamId,
     ended: bool,
+    /// Bytes given to the kernel.
+    written: u64,
 }
 
 impl SendStream {
@@ -74,6 +76,7 @@ impl SendStream {
             shared,
             id,
             ended: false,
+            written: 0,
         }
     }
 
@@ -151,17 +154,49 @@ impl SendStream {
             })
     }
 
+    /// Gives the stream up but for its first `reliable` bytes, which the peer still gets before the
+    /// error (RESET_STREAM_AT, draft-ietf-quic-reliable-stream-reset). May be called again with the
+    /// same code to deliver less.
+    ///
+    /// [`Error::Config`] if fewer bytes were written, [`Error::Io`] (`EOPNOTSUPP`) if the peer's
+    /// implementation does not take such resets; both leave the stream as it is.
+    pub fn reset_at(&mut self, code: u32, reliable: u64) -> Result<()> {
+        if reliable > self.written {
+            return Err(Error::Config(format!(
+                "only {} bytes of the stream were written",
+                self.written
+            )));
+        }
+        match self
+            .shared
+            .socket
+            .reset_stream_at(self.id.0, code, reliable)
+        {
+            Err(err) if !matches!(err.raw_os_error(), Some(libc::EINVAL | libc::ENOSTR)) => {
+                return Err(self.shared.explain("resetting a stream", err));
+            }
+            // The peer had acknowledged everything already, or it was given up with less.
+            _ => {}
+        }
+        self.ended = true;
+        self.shared.demux.sending_was_reset(self.id);
+        Ok(())
+    }
+
     /// After [`Self::finish`]: waits until the peer has acknowledged every byte.
     pub fn wait_delivered(&self, timeout: Option<Duration>) -> Result<()> {
         self.shared.wait_delivered(Some(self.id), timeout)
     }
 
-    fn send(&self, data: &[u8], flags: u32) -> Result<usize> {
+    fn send(&mut self, data: &[u8], flags: u32) -> Result<usize> {
         if let Some(code) = self.shared.demux.stopped(self.id) {
             return Err(Error::Stopped(code));
         }
         match self.shared.socket.send_stream(self.id.0, data, flags) {
-            Ok(sent) => Ok(sent),
+            Ok(sent) => {
+                self.written = self.written.saturating_add(sent as u64);
+                Ok(sent)
+            }
             Err(err) if matches!(err.raw_os_error(), Some(libc::EINVAL | libc::ENOSTR)) => {
                 Err(self.shared.why_not_writable(self.id, err))
             }

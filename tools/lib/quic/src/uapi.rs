@@ -58,6 +58,7 @@ pub(crate) mod opt {
     pub(crate) const TRANSPORT_PARAM_EXT: i32 = 14;
     /// Not among those of other implementations, so it may be missing.
     pub(crate) const INFO: i32 = 64;
+    pub(crate) const STREAM_RESET_AT: i32 = 66;
 }
 
 /// Types of events.
@@ -125,6 +126,15 @@ pub(crate) fn id_and_word(id: i64, word: u32) -> [u8; 16] {
     let mut out = Writer::<16>::default();
     out.put(0, &id.to_ne_bytes());
     out.put(8, &word.to_ne_bytes());
+    out.0
+}
+
+/// `struct quic_stream_reset_at`, 24 bytes.
+pub(crate) fn reset_at(id: i64, reliable: u64, code: u32) -> [u8; 24] {
+    let mut out = Writer::<24>::default();
+    out.put(0, &id.to_ne_bytes());
+    out.put(8, &reliable.to_ne_bytes());
+    out.put(16, &code.to_ne_bytes());
     out.0
 }
 

@@ -145,6 +145,24 @@ fn both_families_and_all_ciphers_connect_and_carry_data() {
 
 #[test]
 #[ignore = "needs a kernel with QUIC"]
+fn a_server_is_found_at_the_second_of_its_addresses() {
+    let listener = Listener::bind("127.0.0.1:0", &server().build().unwrap()).unwrap();
+    let there = listener.local_addr().unwrap();
+    // No server can be at a multicast address.
+    let nowhere = SocketAddr::from(([224, 0, 0, 1], there.port()));
+    let client = client().build().unwrap();
+    let connect = |addrs: &[SocketAddr]| Connection::connect(addrs, "server.test", &client);
+    thread::scope(|scope| {
+        let server = scope.spawn(|| listener.accept_timeout(Some(LONG))?.handshake());
+        connect(&[nowhere, there]).unwrap();
+        server.join().unwrap().unwrap();
+    });
+    assert!(matches!(connect(&[nowhere, nowhere]), Err(Error::Io(..))));
+    assert!(matches!(connect(&[]), Err(Error::Config(_))));
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
 fn a_certificate_for_another_name_is_refused_and_the_server_learns_it() {
     let (client, server) = meet_at("127.0.0.1:0", "wrong.test", client(), server());
     match client.unwrap_err() {
@@ -363,6 +381,39 @@ fn resets_and_stops_reach_the_other_side_with_their_codes() {
 
 #[test]
 #[ignore = "needs a kernel with QUIC"]
+fn a_reset_delivers_the_bytes_that_it_promises() {
+    let (client, server) = meet(client(), server());
+    // Read before and after the promise arrives, and in one piece and in several.
+    for (id, chunk) in [(0, 100), (1, 3), (2, 20_000)] {
+        let bytes = pattern(id, 30_000);
+        let mut stream = client.open_uni().unwrap();
+        stream.write_all(&bytes).unwrap();
+        assert!(matches!(stream.reset_at(7, 30_001), Err(Error::Config(_))));
+        stream.reset_at(7, 29_000).unwrap();
+        assert!(stream.write(b"more").is_err());
+        let PeerStream::Uni(mut other) = server.accept_stream().unwrap() else {
+            panic!("not unidirectional");
+        };
+        let mut got = Vec::new();
+        let mut buf = vec![0; chunk];
+        let err = loop {
+            match other.read(&mut buf) {
+                Ok(0) => panic!("a clean end after {} bytes", got.len()),
+                Ok(len) => got.extend_from_slice(&buf[..len]),
+                Err(err) => break err,
+            }
+        };
+        assert!(
+            matches!(Error::from_io(&err), Some(Error::Reset(7))),
+            "{err}"
+        );
+        assert!(got.len() >= 29_000, "only {} bytes", got.len());
+        assert!(bytes.starts_with(&got));
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
 fn closing_wakes_a_reader_in_another_thread() {
     let (client, _server) = meet(client(), server());
     let handle = client.clone();
@@ -519,7 +570,7 @@ fn the_whole_c_interface_keeps_its_promises() {
     assert!(output.status.success(), "{out}{err}");
     assert_eq!(
         out.lines().filter(|line| line.starts_with("ok ")).count(),
-        14
+        15
     );
     std::fs::remove_file(&merged).unwrap();
 }

@@ -345,6 +345,28 @@ fn resets_and_stops_reach_the_other_side_with_their_codes() {
 
 #[test]
 #[ignore = "needs a kernel with QUIC"]
+fn a_reset_delivers_the_bytes_that_it_promises() {
+    on_tokio(|| async {
+        let (client, server) = meet(client(), server()).await;
+        let bytes = pattern(3, 30_000);
+        let mut stream = client.open_uni().await.unwrap();
+        stream.write_all(&bytes).await.unwrap();
+        stream.reset_at(7, 29_000).unwrap();
+        let PeerStream::Uni(mut other) = server.accept_stream().await.unwrap() else {
+            panic!("not unidirectional");
+        };
+        let mut got = Vec::new();
+        let err = other.read_to_end(&mut got).await.unwrap_err();
+        assert!(
+            matches!(Error::from_io(&err), Some(Error::Reset(7))),
+            "{err}"
+        );
+        assert!(got.len() >= 29_000 && bytes.starts_with(&got));
+    });
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
 fn the_end_of_the_connection_wakes_all_who_wait() {
     on_tokio(|| async {
         let (client, server) = meet(client(), server()).await;

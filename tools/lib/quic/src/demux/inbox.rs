@@ -41,6 +41,9 @@ pub(crate) struct Inbox {
     finishing: HashSet<i64>,
     /// Streams that somebody may still write to, with the code by which the peer has stopped them.
     writers: HashMap<i64, Option<u64>>,
+    /// Streams whose reset was told: bytes that it leaves to be read may be in the socket's queue yet,
+    /// which has events in front.
+    resetting: Vec<i64>,
     datagrams: VecDeque<Vec<u8>>,
     /// Cost of all that waits.
     buffered: usize,
@@ -73,6 +76,8 @@ enum End {
     Open,
     /// The peer has sent everything.
     Finished,
+    /// The peer gave up with this code; what it has promised to deliver may still come.
+    Resetting(u64),
     /// The peer gave up with this code.
     Reset(u64),
 }
@@ -84,7 +89,7 @@ pub(crate) enum Take {
     Data(usize),
     /// The stream has ended and everything was read.
     End,
-    /// The peer gave up with this code; unread data is lost.
+    /// The peer gave up with this code, and all that has arrived nevertheless was read.
     Reset(u64),
     /// Nothing has arrived.
     Empty,
@@ -100,6 +105,7 @@ impl Inbox {
             is_server,
             finishing: HashSet::new(),
             writers: HashMap::new(),
+            resetting: Vec::new(),
             datagrams: VecDeque::new(),
             buffered: 0,
             limit,
@@ -176,9 +182,6 @@ impl Inbox {
         let Some(stream) = self.streams.get_mut(&id.0) else {
             return Take::End;
         };
-        if let End::Reset(code) = stream.end {
-            return Take::Reset(code);
-        }
         let mut copied: usize = 0;
         while let Some(chunk) = stream.chunks.front() {
             let unread = chunk.get(stream.offset..).unwrap_or_default();
@@ -198,6 +201,7 @@ impl Inbox {
         self.buffered = self.buffered.saturating_sub(copied);
         match (copied, stream.end, buf.is_empty()) {
             (0, End::Finished, _) if stream.chunks.is_empty() => Take::End,
+            (0, End::Reset(code), _) if stream.chunks.is_empty() => Take::Reset(code),
             (0, _, false) => Take::Empty,
             (copied, ..) => Take::Data(copied),
         }
@@ -329,17 +333,31 @@ impl Inbox {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        stream.end = End::Reset(code);
-        let waiting: usize = stream.chunks.iter().map(Vec::len).sum();
-        let unread = waiting.saturating_sub(stream.offset);
-        self.buffered = self.buffered.saturating_sub(unread);
-        stream.chunks.clear();
-        stream.offset = 0;
+        stream.end = End::Resetting(code);
         if stream.forgotten {
             self.streams.remove(&id);
         } else {
+            self.resetting.push(id);
             self.announce(id);
         }
+    }
+
+    /// Whether there are streams that [`Self::settle`] is waited for with.
+    pub(crate) fn is_settling(&self) -> bool {
+        !self.resetting.is_empty()
+    }
+
+    /// The socket's queue was empty: of streams that were reset nothing more comes. Returns them.
+    pub(crate) fn settle(&mut self) -> Vec<i64> {
+        let settled = std::mem::take(&mut self.resetting);
+        for id in &settled {
+            if let Some(stream) = self.streams.get_mut(id) {
+                if let End::Resetting(code) = stream.end {
+                    stream.end = End::Reset(code);
+                }
+            }
+        }
+        settled
     }
 
     /// Learns of a stream of the peer. Opening one opens all lower ones of its type; a lower one

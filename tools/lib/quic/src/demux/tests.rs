@@ -187,14 +187,39 @@ fn a_large_buffer_is_filled_without_a_detour() {
 }
 
 #[test]
-fn a_reset_discards_what_was_not_read() {
+fn what_has_arrived_of_a_stream_is_read_before_the_error_of_its_reset() {
+    for size in [10, 1 << 16] {
+        let (demux, queue) = server(1 << 20);
+        queue.data(0, b"before", false);
+        assert_eq!(accept(&demux, &queue).unwrap(), 0);
+        // Events come first: what the peer has promised to deliver is still in the queue.
+        queue.update(0, stream_state::RECV_RESET_RECVD, 99);
+        queue.data(4, b"next", false);
+        assert_eq!(accept(&demux, &queue).unwrap(), 4);
+        queue.data(0, b"promised", false);
+        assert_eq!(read(&demux, &queue, 0, 6).unwrap(), b"before");
+        assert_eq!(read(&demux, &queue, 0, size).unwrap(), b"promised");
+        assert!(matches!(
+            read(&demux, &queue, 0, size),
+            Err(Error::Reset(99))
+        ));
+        assert!(matches!(
+            read(&demux, &queue, 0, size),
+            Err(Error::Reset(99))
+        ));
+        assert_eq!(read(&demux, &queue, 4, size).unwrap(), b"next");
+    }
+}
+
+#[test]
+fn a_reset_is_told_without_waiting_for_anything_else() {
     let (demux, queue) = server(1 << 20);
-    queue.data(0, b"lost", false);
+    queue.update(0, stream_state::RECV_RESET_RECVD, 5);
     assert_eq!(accept(&demux, &queue).unwrap(), 0);
-    queue.update(0, stream_state::RECV_RESET_RECVD, 99);
-    queue.data(4, b"next", false);
-    assert_eq!(accept(&demux, &queue).unwrap(), 4);
-    assert!(matches!(read(&demux, &queue, 0, 10), Err(Error::Reset(99))));
+    // A reader that would wait for ever.
+    let mut buf = [0; 4];
+    let result = demux.read(&queue, StreamId(0), &mut buf, Patience::Until(None));
+    assert!(matches!(result, Err(Error::Reset(5))));
 }
 
 #[test]

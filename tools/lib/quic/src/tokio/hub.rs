@@ -156,6 +156,9 @@ impl Hub {
                     *events = events.saturating_add(self.tell(&received, bytes));
                 }
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => {
+                    for id in self.shared.demux.settle() {
+                        self.readers.wake_one(id);
+                    }
                     if std::mem::take(events) >= EVENTS_KEPT {
                         self.wake_all();
                     }

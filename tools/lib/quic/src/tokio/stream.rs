@@ -62,6 +62,12 @@ impl SendStream {
         self.inner.reset(code)
     }
 
+    /// Gives the stream up but for its first `reliable` bytes, which the peer still gets before the
+    /// error; see [`crate::SendStream::reset_at`].
+    pub fn reset_at(&mut self, code: u32, reliable: u64) -> Result<()> {
+        self.inner.reset_at(code, reliable)
+    }
+
     /// After the end was written: waits until the peer has acknowledged every byte.
     pub async fn wait_delivered(&self) -> Result<()> {
         super::conn::wait_delivered(&self.handle, Some(self.id())).await
