@@ -202,6 +202,31 @@ TEST_F_TIMEOUT(large, small_windows_do_not_stall, 4 * qk_test_seconds())
 	}
 }
 
+QUIC_TEST_F(large, the_send_buffer_grows_with_the_window_unless_it_was_set)
+{
+	int locked;
+
+	for (locked = 0; locked < 2; locked++) {
+		struct qk_flow f = {
+			.from = locked ? self->p.server : self->p.client,
+			.to = locked ? self->p.client : self->p.server,
+			.id = locked ? 1 : 0, .size = 500000, .seed = 6,
+		};
+		int before;
+
+		if (locked)
+			ASSERT_EQ(0, qk_set_int(f.from, SOL_SOCKET, SO_SNDBUF, 10000));
+		before = qk_get_int(f.from, SOL_SOCKET, SO_SNDBUF);
+		EXPECT_EQ(locked ? 20000 : 16384, before);
+		ASSERT_EQ(0, qk_flow_run(&f, 1));
+		if (locked) {
+			EXPECT_EQ(before, qk_get_int(f.from, SOL_SOCKET, SO_SNDBUF));
+		} else {
+			EXPECT_LT(before, qk_get_int(f.from, SOL_SOCKET, SO_SNDBUF));
+		}
+	}
+}
+
 QUIC_TEST_F(large, the_counters_of_the_connection_add_up)
 {
 	struct qk_flow f = {
