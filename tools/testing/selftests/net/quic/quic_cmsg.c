@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Control messages given to sendmsg(): level, type, length, malformed ones. */
+/* What comes with a message for sendmsg(): control messages, an address; the order of checks. */
 #include "kselftest_harness.h"
 #include "quic_ksft.h"
 
@@ -201,6 +201,57 @@ QUIC_TEST_F(cmsg, a_bad_control_pointer_is_a_fault)
 
 	EXPECT_EQ(-1, sendmsg(self->p.client, &msg, MSG_NOSIGNAL));
 	EXPECT_EQ(EFAULT, errno);
+}
+
+/* A message whose address names nobody that the socket knows, and what else it carries. */
+static ssize_t odd(int fd, int flags, const void *control, size_t len)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons(9) };
+	struct iovec iov = { .iov_base = "x", .iov_len = 1 };
+	struct msghdr msg = { .msg_name = &name, .msg_namelen = sizeof(name), .msg_iov = &iov,
+			      .msg_iovlen = 1, .msg_control = (void *)control,
+			      .msg_controllen = len };
+	ssize_t ret = sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
+
+	return ret < 0 ? -errno : ret;
+}
+
+QUIC_TEST_F(cmsg, the_address_of_a_message_is_ignored)
+{
+	struct qk_item it;
+	char c;
+
+	ASSERT_EQ(1, odd(self->p.client, MSG_QUIC_STREAM_NEW, NULL, 0));
+	ASSERT_EQ(1, qk_next(self->p.server, &it, &c, 1));
+	EXPECT_EQ(0, it.stream_id);
+}
+
+/* Flags are looked at first, then the state, then the control messages. */
+QUIC_TEST_F(cmsg, checks_come_in_their_order)
+{
+	static const struct cmsghdr broken = { .cmsg_len = 1, .cmsg_level = SOL_QUIC };
+	int fd = qk_socket(QK_V4, 0), i;
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EINVAL, odd(self->p.client, 0, &broken, sizeof(broken)));
+	ASSERT_EQ(0, shutdown(self->p.client, SHUT_RDWR));
+	for (i = 0; i < 3; i++) {
+		int at = i == 0 ? fd : i == 1 ? self->p.listener : self->p.client;
+
+		EXPECT_EQ(-EINVAL, odd(at, MSG_OOB, &broken, sizeof(broken))) {
+			TH_LOG("socket %d", i);
+		}
+		EXPECT_EQ(-EPIPE, odd(at, 0, &broken, sizeof(broken))) {
+			TH_LOG("socket %d", i);
+		}
+		EXPECT_EQ(-EPIPE, odd(at, MSG_QUIC_STREAM_NEW, NULL, 0)) {
+			TH_LOG("socket %d", i);
+		}
+		EXPECT_EQ(-EPIPE, odd(at, MSG_QUIC_DATAGRAM, NULL, 0)) {
+			TH_LOG("socket %d", i);
+		}
+	}
+	qk_close(&fd);
 }
 
 TEST_HARNESS_MAIN

@@ -293,57 +293,6 @@ QUIC_TEST_F(sending, credit_of_the_connection_ends_it_for_every_stream)
 	EXPECT_EQ(0, qk_send(self->p.client, 8, NEW | FIN, NULL, 0, MSG_DONTWAIT));
 }
 
-/* A message whose address names nobody that the socket knows, and what else it carries. */
-static ssize_t odd(int fd, int flags, const void *control, size_t len)
-{
-	struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons(9) };
-	struct iovec iov = { .iov_base = "x", .iov_len = 1 };
-	struct msghdr msg = { .msg_name = &name, .msg_namelen = sizeof(name), .msg_iov = &iov,
-			      .msg_iovlen = 1, .msg_control = (void *)control,
-			      .msg_controllen = len };
-	ssize_t ret = sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
-
-	return ret < 0 ? -errno : ret;
-}
-
-QUIC_TEST_F(sending, the_address_of_a_message_is_ignored)
-{
-	struct qk_item it;
-	char c;
-
-	ASSERT_EQ(1, odd(self->p.client, NEW, NULL, 0));
-	ASSERT_EQ(1, qk_next(self->p.server, &it, &c, 1));
-	EXPECT_EQ(0, it.stream_id);
-}
-
-/* Flags are looked at first, then the state, then the control messages. */
-QUIC_TEST_F(sending, checks_come_in_their_order)
-{
-	static const struct cmsghdr broken = { .cmsg_len = 1, .cmsg_level = SOL_QUIC };
-	int fd = qk_socket(variant->family, 0), i;
-
-	ASSERT_LE(0, fd);
-	EXPECT_EQ(-EINVAL, odd(self->p.client, 0, &broken, sizeof(broken)));
-	ASSERT_EQ(0, shutdown(self->p.client, SHUT_RDWR));
-	for (i = 0; i < 3; i++) {
-		int at = i == 0 ? fd : i == 1 ? self->p.listener : self->p.client;
-
-		EXPECT_EQ(-EINVAL, odd(at, MSG_OOB, &broken, sizeof(broken))) {
-			TH_LOG("socket %d", i);
-		}
-		EXPECT_EQ(-EPIPE, odd(at, 0, &broken, sizeof(broken))) {
-			TH_LOG("socket %d", i);
-		}
-		EXPECT_EQ(-EPIPE, odd(at, NEW, NULL, 0)) {
-			TH_LOG("socket %d", i);
-		}
-		EXPECT_EQ(-EPIPE, odd(at, MSG_QUIC_DATAGRAM, NULL, 0)) {
-			TH_LOG("socket %d", i);
-		}
-	}
-	qk_close(&fd);
-}
-
 QUIC_TEST_F(sending, handshake_messages_and_datagrams_raise_no_signal)
 {
 	struct { struct cmsghdr hdr; __u8 level; } control = {
