@@ -21,8 +21,14 @@ wanted() {
 run() { if wanted "$1"; then check "debug-$1" "${@:2}"; fi; }
 
 check debug-module 'module: quic.ko for the debug kernel' "$TOP/scripts/debug/module.sh"
-wanted tools && "$TOP/scripts/build-tools.sh" && run tools 'tools: the tests of the library' \
-	in_root -w "$TOP/tools" cargo test --locked --release --workspace --no-run
+build_tests() { in_root -w "$TOP/tools" cargo test --locked --release --workspace --no-run; }
+# The guest has no compiler: what its tests compile elsewhere, c_api has compiled before.
+build_c() { in_root -w "$TOP/tools" cargo test --locked --release --workspace --test c_api; }
+if wanted tools; then
+	"$TOP/scripts/build-tools.sh"
+	check debug-tools 'tools: the tests of the library' build_tests
+	check debug-c-tools 'tools: programs in C against the library' build_c
+fi
 run selftests 'debug guest: kselftests of the socket interface' "$TOP/scripts/guest-tests.sh" selftests
 run library 'debug guest: the handshake library over loopback' "$TOP/scripts/guest-tests.sh" library
 run transfer 'debug guest: TLS transfers through the module' "$TOP/scripts/guest-tests.sh" transfer

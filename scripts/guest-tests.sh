@@ -31,7 +31,8 @@ esac
 if [ -n "${QUIC_DEBUG:-}" ]; then
 	# Besides the modules what the tests execute; nothing of it is missing when a test has no use for it.
 	QUIC_COPY=$OUT/modules-debug
-	for path in "$OUT/selftests" "$OUT/module-debug-test" "$OUT/target/release/quic" "$OUT"/target/release/libquic.so* "$OUT"/target/release/deps/kernel-*[0-9a-f]; do
+	for path in "$OUT/selftests" "$OUT/module-debug-test" "$OUT/target/release/quic" "$OUT"/target/release/libquic.so* \
+		"$OUT"/target/release/deps/{kernel-*[0-9a-f],tokio_kernel-*[0-9a-f],libquic.so*,libquic-example-*[a-z],libquic-test-*[a-z]}; do
 		[ -e "$path" ] && QUIC_COPY="$QUIC_COPY $path"
 	done
 	export QUIC_COPY
