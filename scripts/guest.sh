@@ -64,7 +64,7 @@ boot
 # Emulation on several threads has a race in which QEMU ends itself by an assertion (iotlb_to_section, when a device's
 # window is being moved, that is at boot). No guest can cause or notice it: as long as COMMAND has not begun, once more.
 for again in 1 2; do
-	[ "$status" = 134 ] && [ ! -e "$RUN/began" ] || break
+	if [ "$status" != 134 ] || [ -e "$RUN/began" ]; then break; fi
 	echo "QEMU aborted while the guest was booting; starting it again ($again of 2)" >&2
 	rm -f "$RUN/fs.sock"
 	boot

@@ -109,9 +109,7 @@ impl SendHalf {
         let limit = self.credit.limit();
         match &mut self.reset {
             Some(reset)
-                if is_free
-                    && reset.reliable == 0
-                    && (is_unknown || reset.final_size > limit) =>
+                if is_free && reset.reliable == 0 && (is_unknown || reset.final_size > limit) =>
             {
                 let freed = core::mem::take(&mut reset.final_size);
                 self.credit.give_back(freed);

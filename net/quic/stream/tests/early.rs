@@ -372,6 +372,9 @@ fn the_final_size_of_a_reset_stream_falls_with_the_data_that_was_rejected() {
         assert_eq!((read, client.streams.unsent_bytes()), (300, 0));
         assert_eq!(resets, [(second, 10, 7, 0)]);
         assert_eq!(client.streams.totals().0, 300);
-        assert_eq!(client.streams.connection_credit(), server.streams.totals().2 + 150 - 300);
+        assert_eq!(
+            client.streams.connection_credit(),
+            server.streams.totals().2 + 150 - 300
+        );
     }
 }

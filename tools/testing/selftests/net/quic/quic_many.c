@@ -86,8 +86,8 @@ static int throw_at_many(int udp, const char *addr, const char *device, __u16 po
 	return ret;
 }
 
-static const char wire[] = "ip link add many type veth peer name few && "
-	"ip addr add 10.77.0.1/16 brd + dev many && ip link set few up && ip link set many up";
+static const char wire[] =
+	"ip link add many type veth peer name few && ip addr add 10.77.0.1/16 brd + dev many && ip link set few up && ip link set many up";
 
 static const char * const places[][2] = {
 	{ "224.0.0.1", "lo" }, { "255.255.255.255", "lo" },
@@ -112,7 +112,9 @@ QUIC_TEST_F(many, an_initial_to_many_hosts_makes_no_connection_and_gets_no_answe
 	self->p.listener = listen_to_all(&self->opts);
 	ASSERT_LE(0, self->p.listener);
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
-		if (!!strchr(places[i][0], ':') != (variant->family == QK_V6))
+		bool is_v6 = variant->family == QK_V6;
+
+		if (!!strchr(places[i][0], ':') != is_v6)
 			continue;
 		before = qk_snmp("QuicPktRcvDrop");
 		ASSERT_EQ(0, throw_at_many(self->udp, places[i][0], places[i][1],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Requests of io_uring on QUIC sockets: each does what the call of its name does, and none is lost. */
+/* Requests of io_uring on QUIC sockets: each does what the call of its name does, none is lost. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
