@@ -61,10 +61,10 @@ impl Connection {
         self.streams.on_0rtt_rejected();
     }
 
-    /// The time of 0-RTT is over. The server forgets its keys. A client that could not read whether
-    /// the server takes its packets, none of which was acknowledged a PTO after the handshake, takes
-    /// them for rejected: they fill the congestion window, and no PTO is armed for them before the
-    /// handshake is confirmed.
+    /// The time of 0-RTT is over. The server forgets its keys. A client of whose packets none was
+    /// acknowledged a PTO after the handshake sends what they said again, in 1-RTT packets, and takes
+    /// them for rejected unless it has read otherwise: they fill the congestion window, which holds
+    /// back even the end of the handshake, and no PTO is armed for them before that is confirmed.
     // RFC 9001 4.9.3 #4
     pub(super) fn end_early(&mut self, cx: &mut Cx<'_>) {
         self.early_until = None;
@@ -74,6 +74,7 @@ impl Connection {
                 self.handshake.early = Early::Abandoned;
                 self.send_early_again(cx);
             }
+            Side::Client if self.handshake.early == Early::Accepted => self.send_early_again(cx),
             Side::Client => {}
         }
     }

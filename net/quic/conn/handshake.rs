@@ -32,6 +32,13 @@ pub(super) enum Early {
     Abandoned,
 }
 
+impl Early {
+    /// Whether packets of a client's 0-RTT may be processed by the server.
+    pub(super) fn is_in_play(self) -> bool {
+        matches!(self, Self::Offered | Self::Accepted)
+    }
+}
+
 /// The handshake's memory.
 #[derive(Debug)]
 pub(super) struct Handshake {

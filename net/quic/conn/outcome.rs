@@ -62,15 +62,19 @@ impl Connection {
         let one_rtt = &mut self.spaces.one_rtt;
         one_rtt.on_acked(ack.largest, packet.generation, cx.now)?;
         let early_end = self.handshake.early_end;
+        let is_early = |pn: u64| pn < early_end;
         match self.handshake.early {
             // RFC 9001 4.6.2 #2
             Early::Rejected if ack.ranges().any(|range| *range.start() < early_end) => Err(
                 TransportError::protocol_violation("acknowledgement of rejected 0-RTT"),
             ),
-            Early::Offered if outcome.smallest_acked.is_some_and(|pn| pn < early_end) => {
+            early if early.is_in_play() && outcome.smallest_acked.is_some_and(is_early) => {
                 self.handshake.early = Early::Accepted;
                 self.early_until = None;
-                self.streams.on_0rtt_accepted()
+                match early {
+                    Early::Offered => self.streams.on_0rtt_accepted(),
+                    _ => Ok(()),
+                }
             }
             _ => Ok(()),
         }

@@ -258,7 +258,7 @@ impl Connection {
             self.early_until = Some(cx.now.saturating_add(self.three_pto()));
             self.local_ids.drop_original();
             self.confirm_handshake(cx);
-        } else if self.handshake.early == Early::Offered && self.handshake.early_end > 0 {
+        } else if self.handshake.early.is_in_play() && self.handshake.early_end > 0 {
             let pto = self.recovery.pto_base(Space::Data);
             self.early_until = Some(cx.now.saturating_add(pto));
         }

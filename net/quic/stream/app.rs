@@ -21,7 +21,8 @@ use crate::{
         id::{
             Dir,
             StreamId, //
-        }, //
+        },
+        varint::VarInt, //
     },
 };
 
@@ -153,9 +154,9 @@ impl Streams {
     ///
     /// [`Error::Unsupported`] if the peer has not announced that it takes such a reset;
     /// [`Error::Invalid`] if fewer bytes were written, or the stream was reset to no more, or with
-    /// another code; else as [`Self::reset`].
+    /// another code, or the code is none (RFC 9000 20.2); else as [`Self::reset`].
     pub fn reset_at(&mut self, id: StreamId, code: u64, reliable: u64) -> Result<(), Error> {
-        if !self.is_own(id) && id.dir() == Dir::Uni {
+        if (!self.is_own(id) && id.dir() == Dir::Uni) || code > VarInt::MAX {
             return Err(Error::Invalid);
         }
         // Remembered parameters do not count: what early data was rejected with may not hold.
@@ -176,10 +177,10 @@ impl Streams {
     /// Asks the peer to stop sending on a stream and throws away what was not read (uapi 8.3).
     ///
     /// [`Error::Invalid`] for a stream that cannot receive, was not opened, or has received
-    /// everything or a reset; [`Error::Released`] for one that is over; [`Error::WouldBlock`]
-    /// while an earlier request is in flight.
+    /// everything or a reset, and for a code that is none (RFC 9000 20.2); [`Error::Released`] for
+    /// one that is over; [`Error::WouldBlock`] while an earlier request is in flight.
     pub fn stop_sending(&mut self, id: StreamId, code: u64) -> Result<(), Error> {
-        if self.is_own(id) && id.dir() == Dir::Uni {
+        if (self.is_own(id) && id.dir() == Dir::Uni) || code > VarInt::MAX {
             return Err(Error::Invalid);
         }
         self.make_if_opened(id)?;

@@ -230,6 +230,16 @@ fn asking_to_stop() {
     check(&table, |end, id| end.streams.stop_sending(id, 42));
 }
 
+/// It could never be written into a frame.
+#[test]
+fn a_code_of_more_than_62_bits_is_none() {
+    for case in CASES {
+        let (mut end, id) = make(case);
+        assert_eq!(end.streams.reset(id, 1 << 62), INVALID, "{case:?}");
+        assert_eq!(end.streams.stop_sending(id, u64::MAX), INVALID, "{case:?}");
+    }
+}
+
 // uapi 8.3
 #[test]
 fn asking_to_stop_twice_waits_for_the_first_and_then_goes() {
