@@ -178,6 +178,10 @@ impl Kernel for CallersSocket {
     fn close_reason(&self) -> Option<CloseReason> {
         Kernel::close_reason(&*self.0)
     }
+
+    fn on_alpn(&self, name: &[u8]) -> io::Result<()> {
+        Kernel::on_alpn(&*self.0, name)
+    }
 }
 
 impl Wire for CallersSocket {
