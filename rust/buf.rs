@@ -5,7 +5,9 @@
 //! A [`Chunk`] is filled once, in process context, and read until the peer has acknowledged it. A
 //! [`Datagram`] is a window of a socket buffer which belongs to it alone, so that it can be
 //! decrypted in place; parts of it can be kept as [`RxSlice`], by a reference on the socket buffer
-//! or, when small, as a copy. All are used under the lock of the socket they are queued on.
+//! or, when small, as a copy. All are used under the lock of the socket they are queued on. What a
+//! reference keeps is charged: the buffer of a single datagram by the slice, and one that holds many
+//! by its owner's account of them, [`Pinned`].
 //!
 //! The host's twin is `tools/testing/host/core/src/buf.rs`; both have the same interface.
 //!
@@ -33,6 +35,8 @@ use crate::{
         Vec, //
     }, //
 };
+
+pub use crate::linux::pinned::Pinned;
 
 /// Bytes of the application, kept until the peer has acknowledged them; immutable once filled.
 pub struct Chunk(Vec<u8>);
@@ -145,8 +149,9 @@ impl Datagram {
     pub fn retain(&self, offset: usize, len: usize) -> Result<RxSlice, AllocError> {
         let end = offset.saturating_add(len).min(self.len());
         let range = offset.min(end)..end;
-        // A small part must not pin a large buffer.
-        if range.len() < self.0.truesize() / COPY_FRACTION {
+        // A small part must not pin a large buffer, nor any part of a batch too many of them.
+        let is_large = range.len() >= self.0.memory_share() / COPY_FRACTION;
+        let Some(shared) = is_large.then(|| self.0.share()).flatten() else {
             let bytes = self.bytes().get(range.clone()).unwrap_or_default();
             let mut copy = Vec::try_with_capacity(bytes.len())?;
             copy.try_extend_from_slice(bytes)?;
@@ -155,9 +160,9 @@ impl Datagram {
                 memory: Memory::Copied(copy),
                 range,
             });
-        }
+        };
         Ok(RxSlice {
-            memory: Memory::Shared(self.0.share()),
+            memory: Memory::Shared(shared),
             range,
         })
     }
@@ -192,11 +197,20 @@ impl RxSlice {
     }
 
     /// Bytes of memory to charge to the socket. A part that shares its datagram is charged in
-    /// whole: that is what a peer that sends small pieces in large datagrams makes us hold.
+    /// whole: that is what a peer that sends small pieces in large datagrams makes us hold. If that
+    /// came in a batch it is charged with the batch, by [`Pinned`].
     pub fn truesize(&self) -> usize {
         match &self.memory {
             Memory::Shared(shared) => shared.truesize(),
             Memory::Copied(copy) => copy.capacity().saturating_add(OVERHEAD),
+        }
+    }
+
+    /// As [`Self::truesize`], with the share of a batch: to bound how much is kept.
+    pub fn memory_share(&self) -> usize {
+        match &self.memory {
+            Memory::Shared(shared) => shared.memory_share(),
+            Memory::Copied(_) => self.truesize(),
         }
     }
 

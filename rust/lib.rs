@@ -9,6 +9,7 @@
 pub(crate) mod bindings;
 pub mod crypto;
 pub mod net;
+pub mod pinned;
 pub mod rand;
 pub mod sync;
 pub mod time;

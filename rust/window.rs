@@ -16,7 +16,11 @@ use core::{
 use crate::{
     linux::{
         bindings,
-        net::skb::SkBuff, //
+        net::skb::SkBuff,
+        pinned::{
+            self,
+            Pinned, //
+        }, //
     },
     mem::{
         AllocError,
@@ -30,24 +34,37 @@ use crate::{
 ///
 /// - The data of `skb` is linear, and is read and written through windows cut from it only.
 /// - No window reaches beyond the first `cut` bytes.
+/// - `in_batch` only if the buffer was attached to an account of batches.
 pub struct Payload {
     skb: SkBuff,
     cut: usize,
+    in_batch: bool,
 }
 
 impl Payload {
     /// Takes a received buffer, whose data is the UDP payload, and makes it linear and writable.
     ///
-    /// It leaves behind what ties it to a socket or a route. Without memory the buffer is freed.
-    pub fn new(skb: SkBuff) -> Result<Payload, AllocError> {
+    /// It leaves behind what ties it to a socket or a route. Without memory the buffer is freed. One
+    /// that holds many datagrams counts for `owner` as soon as something of it is kept.
+    pub fn new(skb: SkBuff, owner: &Pinned) -> Result<Payload, AllocError> {
         // SAFETY: The buffer is valid and owned.
         let err = unsafe { bindings::skb_make_exclusive(skb.as_ptr()) };
         if err != 0 {
             return Err(AllocError);
         }
+        let in_batch = skb.gso_size().is_some_and(|size| size < skb.len());
+        if in_batch {
+            // SAFETY: The helper refused a buffer with other references and called its destructor;
+            // here it only gets more references, until it is freed.
+            unsafe { pinned::attach(&skb, owner) };
+        }
         // INVARIANT: The helper refused a buffer with other references, and made the data linear
         // and unshared.
-        Ok(Payload { skb, cut: 0 })
+        Ok(Payload {
+            skb,
+            cut: 0,
+            in_batch,
+        })
     }
 
     /// Copies `bytes` into a new buffer.
@@ -61,7 +78,11 @@ impl Payload {
         // SAFETY: There is room for `len` bytes, and `bytes` is so long.
         unsafe { bindings::skb_put_data(skb.as_ptr(), bytes.as_ptr().cast(), len) };
         // INVARIANT: A new buffer is linear and unshared.
-        Ok(Payload { skb, cut: 0 })
+        Ok(Payload {
+            skb,
+            cut: 0,
+            in_batch: false,
+        })
     }
 
     /// Number of bytes that no window has yet.
@@ -74,7 +95,6 @@ impl Payload {
         let len = len.min(self.remaining());
         let start = self.cut;
         self.cut = start.saturating_add(len);
-        // A buffer with many datagrams is charged to them by their share.
         let all = self.skb.truesize();
         let share = all
             .saturating_mul(len)
@@ -98,7 +118,8 @@ impl Payload {
                 skb: unsafe { SkBuff::from_raw(skb) },
                 data,
                 len,
-                truesize: share,
+                share,
+                in_batch: self.in_batch,
             },
             shared: Cell::new(false),
         }
@@ -109,12 +130,14 @@ impl Payload {
 ///
 /// # Invariants
 ///
-/// `data` is valid for reads of `len` bytes while the reference is held.
+/// - `data` is valid for reads of `len` bytes while the reference is held.
+/// - `in_batch` only if the buffer was attached to an account of batches.
 struct Part {
     skb: SkBuff,
     data: NonNull<u8>,
     len: usize,
-    truesize: usize,
+    share: usize,
+    in_batch: bool,
 }
 
 impl Part {
@@ -158,26 +181,33 @@ impl Window {
         self.shared.get()
     }
 
-    /// Bytes of memory that the socket buffer holds on behalf of this window.
-    pub fn truesize(&self) -> usize {
-        self.part.truesize
+    /// This window's share in the memory of the socket buffer, bytes.
+    pub fn memory_share(&self) -> usize {
+        self.part.share
     }
 
     /// Gives read access that outlives the window. From now on the bytes do not change.
-    pub fn share(&self) -> Shared {
+    ///
+    /// `None` if that would keep a batch beyond the limit of its owner.
+    pub fn share(&self) -> Option<Shared> {
+        // SAFETY: By the invariants of the part.
+        if self.part.in_batch && !unsafe { pinned::charge(&self.part.skb) } {
+            return None;
+        }
         self.shared.set(true);
         // SAFETY: The buffer is valid; this takes one more reference.
         let skb = unsafe { bindings::skb_get(self.part.skb.as_ptr()) };
         // SAFETY: `skb_get()` returns its argument.
         let skb = unsafe { NonNull::new_unchecked(skb) };
         // INVARIANT: The same bytes, with a reference of their own.
-        Shared(Part {
+        Some(Shared(Part {
             // SAFETY: The reference that was just taken is passed on.
             skb: unsafe { SkBuff::from_raw(skb) },
             data: self.part.data,
             len: self.part.len,
-            truesize: self.part.truesize,
-        })
+            share: self.part.share,
+            in_batch: self.part.in_batch,
+        }))
     }
 }
 
@@ -195,8 +225,18 @@ impl Shared {
         self.0.bytes()
     }
 
-    /// Bytes of memory that the socket buffer holds on behalf of the window.
+    /// The window's share in the memory of the socket buffer, bytes.
+    pub fn memory_share(&self) -> usize {
+        self.0.share
+    }
+
+    /// Bytes of memory to charge for keeping it: none for a part of a batch, which is charged in
+    /// whole to its owner.
     pub fn truesize(&self) -> usize {
-        self.0.truesize
+        if self.0.in_batch {
+            0
+        } else {
+            self.0.share
+        }
     }
 }

@@ -53,7 +53,7 @@ use crate::{
 /// drives it afterwards.
 pub(crate) fn receive(at: &mut Attached, skb: SkBuff, meta: &UdpMeta) {
     let size = skb.gso_size();
-    let Ok(mut payload) = Payload::new(skb) else {
+    let Ok(mut payload) = Payload::new(skb, at.core.streams().pinned()) else {
         at.stats.pkt_rcv_drop = at.stats.pkt_rcv_drop.wrapping_add(1);
         return;
     };

@@ -78,7 +78,9 @@ pub struct InQueue {
     /// Items by sequence number.
     items: OrdMap<u64, Item>,
     next_seq: u64,
+    /// Memory of datagrams: to charge, and with their shares of batches.
     datagram_memory: usize,
+    datagram_shares: usize,
 }
 
 impl InQueue {
@@ -175,13 +177,15 @@ impl InQueue {
     /// Adds a datagram. Returns whether there was room for it.
     pub fn push_datagram(&mut self, slice: RxSlice) -> Result<bool, AllocError> {
         let memory = self.datagram_memory.saturating_add(slice.truesize());
-        if memory > MAX_DATAGRAM_MEMORY {
+        let shares = self.datagram_shares.saturating_add(slice.memory_share());
+        if shares > MAX_DATAGRAM_MEMORY {
             return Ok(false);
         }
         let seq = self.next_seq;
         self.items.insert(seq, Item::Datagram(slice))?;
         self.next_seq = seq.saturating_add(1);
         self.datagram_memory = memory;
+        self.datagram_shares = shares;
         Ok(true)
     }
 
@@ -199,7 +203,9 @@ impl InQueue {
             return;
         }
         if let Some((_, Item::Datagram(slice))) = self.items.pop_first() {
-            self.datagram_memory = self.datagram_memory.saturating_sub(slice.truesize());
+            let (memory, share) = (slice.truesize(), slice.memory_share());
+            self.datagram_memory = self.datagram_memory.saturating_sub(memory);
+            self.datagram_shares = self.datagram_shares.saturating_sub(share);
         }
     }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A check of the kernel's cryptography behind the `aead` facade, run when the module is loaded
-//! with `selftest=1`. Process context.
+//! A check of the kernel's cryptography behind the `aead` facade, and of socket buffers behind that
+//! of `buf`, run when the module is loaded with `selftest=1`. Process context.
 //!
 //! The host tests cannot do this: there the facade has another implementation. The vectors are
 //! those of RFC 9001 appendix A; where it has none for a suite, two implementations are compared.
 
 #![forbid(unsafe_code)]
+
+mod windows;
 
 use kernel::prelude::*;
 
@@ -21,7 +23,6 @@ use crate::{
         Suite,
         TAG_LEN, //
     },
-    buf::Datagram,
     mem::Vec, //
 };
 
@@ -30,13 +31,15 @@ type Check = fn() -> Result;
 
 /// Runs all checks; says in the log which one failed.
 pub(crate) fn run() -> Result {
-    let checks: [(&str, Check); 6] = [
+    let checks: [(&str, Check); 8] = [
         ("initial secret", initial_secret),
         ("client Initial", client_initial),
         ("ChaCha20-Poly1305 short header", chacha_short_header),
         ("round trips", round_trips),
         ("vmalloc memory", vmalloc_memory_is_refused),
-        ("datagram windows", retained_bytes_keep_their_value),
+        ("datagram windows", windows::retained_bytes_keep_their_value),
+        ("batches", windows::a_batch_is_charged_while_a_part_is_kept),
+        ("many batches", windows::beyond_the_limit_parts_are_copied),
     ];
     for (name, check) in checks {
         if let Err(error) = check() {
@@ -191,27 +194,6 @@ fn vmalloc_memory_is_refused() -> Result {
     expect(key.seal(0, &mut packet, 4, 49, &[]) == Err(KeyError::Invalid))?;
     let (short, _) = packet.split_at_mut_checked(19).ok_or(EINVAL)?;
     expect(key.open(0, short, 4) == Err(KeyError::Invalid))
-}
-
-/// Retained parts of a datagram do not change when the rest is written.
-fn retained_bytes_keep_their_value() -> Result {
-    let bytes = repeat(2000, b'x')?;
-    let mut datagram = Datagram::try_from_slice(&bytes)?;
-    datagram.bytes_mut().fill(b'a');
-    let mut large = datagram.retain(100, 1500)?;
-    let small = datagram.retain(1990, 99)?;
-    datagram.bytes_mut().fill(b'b');
-    let after = datagram.retain(0, 2000)?;
-    drop(datagram);
-    large.advance(10);
-    large.truncate(1000);
-    expect(large.len() == 1000 && small.len() == 10)?;
-    expect(small.truesize() < large.truesize())?;
-    expect(large.with_bytes(|bytes| bytes.iter().all(|byte| *byte == b'a')))?;
-    expect(small.with_bytes(|bytes| bytes == b"aaaaaaaaaa"))?;
-    let mut out = [0; 8];
-    expect(after.copy_to(1995, &mut out) == 5)?;
-    expect(out == *b"bbbbb\0\0\0")
 }
 
 /// A vector of the same byte.

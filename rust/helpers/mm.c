@@ -31,6 +31,13 @@ int quic_helper_skb_make_exclusive(struct sk_buff *skb)
 	return 0;
 }
 
+/* For a buffer that was made exclusive and leaves the stack's hands for good. */
+void quic_helper_skb_set_destructor(struct sk_buff *skb,
+				    void (*destructor)(struct sk_buff *skb))
+{
+	skb->destructor = destructor;
+}
+
 void quic_helper_skb_put_data(struct sk_buff *skb, const void *data,
 			      unsigned int len)
 {

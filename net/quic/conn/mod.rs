@@ -78,6 +78,7 @@ pub use crate::{
 };
 
 use crate::{
+    buf::Pinned,
     common::{
         cx::Cx,
         error::Error,
@@ -225,6 +226,7 @@ impl Connection {
             algorithm: config.congestion,
             ecn: config.ecn,
         };
+        let pinned = Pinned::try_new()?;
         let mut connection = Box::try_new(Self {
             side,
             version,
@@ -237,7 +239,7 @@ impl Connection {
             paths: boxed(|| Paths::new(path, config.max_udp_payload))?,
             local_ids: LocalIds::new(scid, config.reset_key)?,
             remote_ids: RemoteIds::new(dcid, params.active_connection_id_limit)?,
-            streams: boxed(|| Streams::new(side, params))?,
+            streams: boxed(|| Streams::new(side, params, pinned))?,
             datagrams: Datagrams::default(),
             early: Undecrypted::default(),
             tickets: Tickets::default(),

@@ -64,6 +64,7 @@ pub use send_state::SendState;
 pub use transmit::MAX_SEGMENTS;
 
 use crate::{
+    buf::Pinned,
     common::{
         id::{
             Side,
@@ -134,6 +135,8 @@ pub struct Streams {
     send_memory: usize,
     recv_memory: usize,
     recv_limit: usize,
+    /// Batches of datagrams of which something is kept; their memory is received data too.
+    pinned: Pinned,
     /// Whether streams wait for a limit that fell when early data was rejected.
     parked: bool,
     /// Whether a limit rose since they were last looked at.
@@ -152,8 +155,8 @@ pub struct Streams {
 
 impl Streams {
     /// No streams, and the limits that `local` announces to the peer. The peer's own limits are 0
-    /// until [`Self::set_peer_params`].
-    pub fn new(side: Side, local: &TransportParams) -> Self {
+    /// until [`Self::set_peer_params`]. Batches count by `pinned`.
+    pub fn new(side: Side, local: &TransportParams, pinned: Pinned) -> Self {
         let mut streams = Self {
             side,
             table: Table::default(),
@@ -181,6 +184,7 @@ impl Streams {
             send_memory: 0,
             recv_memory: 0,
             recv_limit: 0,
+            pinned,
             parked: false,
             has_risen: false,
             may_be_blocked: false,
@@ -206,7 +210,12 @@ impl Streams {
             uni: Granted::new(local.initial_max_streams_uni),
         };
         let memory = window.saturating_mul(MEMORY_PER_WINDOW);
-        self.recv_limit = usize::try_from(memory).unwrap_or(usize::MAX);
+        self.set_recv_limit(usize::try_from(memory).unwrap_or(usize::MAX));
+    }
+
+    /// The account of batches.
+    pub fn pinned(&self) -> &Pinned {
+        &self.pinned
     }
 
     /// Bounds what the windows may grow to, in bytes, for the connection and for one stream.
@@ -220,9 +229,11 @@ impl Streams {
         }
     }
 
-    /// Bounds the memory for received data that is ahead of a gap, in bytes of truesize.
+    /// Bounds the memory for received data that is ahead of a gap, and that of batches, in bytes of
+    /// truesize.
     pub fn set_recv_limit(&mut self, bytes: usize) {
         self.recv_limit = bytes;
+        self.pinned.set_limit(bytes);
     }
 
     /// Tells how much memory there is for more data, until told otherwise.
@@ -269,7 +280,9 @@ impl Streams {
 
     /// Memory held for received data and datagrams, in bytes to charge to the socket.
     pub fn recv_truesize(&self) -> usize {
-        self.recv_memory.saturating_add(self.inqueue.truesize())
+        self.recv_memory
+            .saturating_add(self.inqueue.truesize())
+            .saturating_add(self.pinned.bytes())
     }
 
     /// Bytes queued by the application that were never sent (SIOCOUTQNSD).

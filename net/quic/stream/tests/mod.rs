@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod batches;
 mod early;
 mod errnos;
 mod events;
@@ -177,7 +178,7 @@ struct End {
 impl End {
     fn new(side: Side, local: &TransportParams) -> Self {
         Self {
-            streams: Streams::new(side, local),
+            streams: Streams::new(side, local, Pinned::try_new().unwrap()),
             events: Events::new(EventMask::ALL),
             now: Instant::ZERO,
         }

@@ -12,7 +12,80 @@ use crate::mem::{
     AllocError, //
 };
 use core::ops::Range;
-use std::sync::Arc;
+use std::sync::{
+    atomic::{
+        AtomicBool,
+        AtomicUsize,
+        Ordering::Relaxed, //
+    },
+    Arc, //
+};
+
+/// Bytes of memory in batches of which one owner keeps something.
+#[derive(Clone)]
+pub struct Pinned(Arc<Account>);
+
+struct Account {
+    bytes: AtomicUsize,
+    limit: AtomicUsize,
+}
+
+impl Pinned {
+    /// Nothing yet, and no limit.
+    pub fn try_new() -> Result<Pinned, AllocError> {
+        fail::check()?;
+        Ok(Pinned(Arc::new(Account {
+            bytes: AtomicUsize::new(0),
+            limit: AtomicUsize::new(usize::MAX),
+        })))
+    }
+
+    /// Bytes of memory, to be charged to the owner.
+    pub fn bytes(&self) -> usize {
+        self.0.bytes.load(Relaxed)
+    }
+
+    /// No further batch is kept from `bytes` of memory on: what is kept of it is copied then.
+    pub fn set_limit(&self, bytes: usize) {
+        self.0.limit.store(bytes, Relaxed);
+    }
+}
+
+impl core::fmt::Debug for Pinned {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Pinned({})", self.bytes())
+    }
+}
+
+/// The buffer of many datagrams.
+struct Batch {
+    owner: Pinned,
+    truesize: usize,
+    is_charged: AtomicBool,
+}
+
+impl Batch {
+    fn charge(&self) -> bool {
+        let account = &self.owner.0;
+        if self.is_charged.load(Relaxed) {
+            return true;
+        }
+        if account.bytes.load(Relaxed) >= account.limit.load(Relaxed) {
+            return false;
+        }
+        self.is_charged.store(true, Relaxed);
+        account.bytes.fetch_add(self.truesize, Relaxed);
+        true
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if self.is_charged.load(Relaxed) {
+            self.owner.0.bytes.fetch_sub(self.truesize, Relaxed);
+        }
+    }
+}
 
 /// Bytes of the application, kept until the peer has acknowledged them; immutable once filled.
 pub struct Chunk(std::vec::Vec<u8>);
@@ -52,13 +125,25 @@ impl core::fmt::Debug for Chunk {
 }
 
 /// One received UDP payload, owned and writable in place.
-pub struct Datagram(Arc<std::vec::Vec<u8>>);
+pub struct Datagram(Arc<std::vec::Vec<u8>>, Option<Arc<Batch>>);
 
 impl Datagram {
     /// Copies `bytes`.
     pub fn try_from_slice(bytes: &[u8]) -> Result<Datagram, AllocError> {
         fail::check()?;
-        Ok(Datagram(Arc::new(bytes.to_vec())))
+        Ok(Datagram(Arc::new(bytes.to_vec()), None))
+    }
+
+    /// Copies `payloads` as if they had come in one buffer, which counts for `owner`.
+    pub fn batch(payloads: &[&[u8]], owner: &Pinned) -> std::vec::Vec<Datagram> {
+        let len: usize = payloads.iter().map(|bytes| bytes.len()).sum();
+        let batch = Arc::new(Batch {
+            owner: owner.clone(),
+            truesize: len.saturating_add(OVERHEAD),
+            is_charged: AtomicBool::new(false),
+        });
+        let one = |bytes: &&[u8]| Datagram(Arc::new(bytes.to_vec()), Some(batch.clone()));
+        payloads.iter().map(one).collect()
     }
 
     /// The payload.
@@ -87,9 +172,19 @@ impl Datagram {
     pub fn retain(&self, offset: usize, len: usize) -> Result<RxSlice, AllocError> {
         fail::check()?;
         let end = offset.saturating_add(len).min(self.0.len());
+        let range = offset.min(end)..end;
+        if self.1.as_ref().is_some_and(|batch| !batch.charge()) {
+            let copy = self.0.get(range).unwrap_or_default().to_vec();
+            return Ok(RxSlice {
+                range: 0..copy.len(),
+                buffer: Arc::new(copy),
+                batch: None,
+            });
+        }
         Ok(RxSlice {
             buffer: self.0.clone(),
-            range: offset.min(end)..end,
+            batch: self.1.clone(),
+            range,
         })
     }
 }
@@ -103,6 +198,7 @@ impl core::fmt::Debug for Datagram {
 /// A retained part of a datagram.
 pub struct RxSlice {
     buffer: Arc<std::vec::Vec<u8>>,
+    batch: Option<Arc<Batch>>,
     range: Range<usize>,
 }
 
@@ -118,8 +214,17 @@ impl RxSlice {
     }
 
     /// Bytes of memory to charge to the socket.  A part shares its datagram, so it is charged in
-    /// whole: that is what a peer that sends tiny pieces in large datagrams makes us hold.
+    /// whole: that is what a peer that sends tiny pieces in large datagrams makes us hold.  If that
+    /// came in a batch it is charged with the batch, by [`Pinned`].
     pub fn truesize(&self) -> usize {
+        match &self.batch {
+            Some(_) => 0,
+            None => self.memory_share(),
+        }
+    }
+
+    /// As [`Self::truesize`], with the share of a batch: to bound how much is kept.
+    pub fn memory_share(&self) -> usize {
         self.buffer.len().saturating_add(OVERHEAD)
     }
 
