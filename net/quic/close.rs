@@ -97,6 +97,7 @@ pub(crate) fn tear_down(sk: &mut Owned<'_, Quic>) {
     sk.end_timer();
     sk.settle_wmem(0);
     sk.settle_rmem(0);
+    sk.settle_objects(0);
     sock.raw().set_state(inet::CLOSE);
     for other in &mut sk.other_tunnels {
         if let Some(tunnel) = other.take() {

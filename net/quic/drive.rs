@@ -96,6 +96,8 @@ fn settle(sk: &mut Held<'_, Quic>) {
         return;
     };
     let (sent, received) = (at.core.send_truesize(), at.core.recv_truesize());
+    let objects = at.core.object_truesize();
+    let has_room = at.core.streams_mut().take_room();
     let (wake, timeout) = (at.core.events().take_wake(), at.core.next_timeout());
     let state = at.core.state();
     let path = at.core.path();
@@ -104,6 +106,7 @@ fn settle(sk: &mut Held<'_, Quic>) {
     let wanted = wanted_sndbuf(sock, at, sent);
     sk.settle_wmem(sent);
     sk.settle_rmem(received);
+    sk.settle_objects(objects);
     sock.shared().counters.add(&stats);
     if wake.state || sock.raw().state() != shown(state) {
         show_state(sk, state, path);
@@ -115,7 +118,7 @@ fn settle(sk: &mut Held<'_, Quic>) {
         Some(at) => sk.arm_timer(at.as_nanos()),
         None => sk.stop_timer(),
     }
-    let streams = wake.streams;
+    let streams = wake.streams || has_room;
     poll::publish(sk);
     if wake.readable {
         sock.raw().wake_readers();

@@ -174,6 +174,8 @@ pub(super) struct Ext<P: Protocol> {
     pub(super) armed: UnsafeCell<i64>,
     /// A reference is held for the timer. Under the lock.
     pub(super) timer_ref: UnsafeCell<bool>,
+    /// What [`Held::settle_objects`] has charged, bytes. Under the lock.
+    pub(super) objects: UnsafeCell<i32>,
     pub(super) work: Opaque<bindings::work_struct>,
     /// What [`Held::settle_rmem`] has put in the receive account, bytes. Under the lock.
     pub(super) rmem: UnsafeCell<i32>,
@@ -279,6 +281,7 @@ pub(super) unsafe fn init<P: Protocol>(sk: *mut bindings::sock) -> Result {
             timer: Opaque::uninit(),
             armed: UnsafeCell::new(i64::MAX),
             timer_ref: UnsafeCell::new(false),
+            objects: UnsafeCell::new(0),
             work: Opaque::uninit(),
             rmem: UnsafeCell::new(0),
             shared,

@@ -283,6 +283,24 @@ impl<P: Protocol> Held<'_, P> {
             unsafe { bindings::sk_rmem_schedule(sk, n) };
         });
     }
+
+    /// Makes the charge for what the socket needs besides data equal to `bytes`: it counts for the
+    /// limits of the protocol and of the control group, but not for the socket's buffers.
+    pub fn settle_objects(&mut self, bytes: usize) {
+        let sk = self.sk().as_ptr();
+        let new = i32::try_from(bytes).unwrap_or(i32::MAX);
+        // SAFETY: protected by the lock, which is held.
+        let charged = unsafe { &mut *self.sk().ext().objects.get() };
+        let delta = new.saturating_sub(*charged);
+        if delta == 0 {
+            return;
+        }
+        *charged = new;
+        charge(sk, delta, |sk, n| {
+            // SAFETY: a valid socket, lock held.
+            unsafe { bindings::sk_rmem_schedule(sk, n) };
+        });
+    }
 }
 
 /// Sends `SIGPIPE` to the running process.

@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// Memory of a connection with all its parts, bytes: about 20 KiB when it is new.
+const OBJECTS: usize = 20 << 10;
+
 impl Connection {
     /// Largest datagram that can be sent now, in bytes; `None` if the peer takes none. What is
     /// taken before there are 1-RTT keys fits a 0-RTT packet, whose header is longer.
@@ -143,6 +146,11 @@ impl Connection {
             .map(|space| self.spaces.crypto(space).truesizes().1)
             .fold(self.streams.recv_truesize(), usize::saturating_add)
             .saturating_add(self.early.bytes())
+    }
+
+    /// Memory held for the connection itself and for its streams, in bytes to charge.
+    pub fn object_truesize(&self) -> usize {
+        OBJECTS.saturating_add(self.streams.object_truesize())
     }
 
     /// Whether anything sent is not acknowledged yet, or waits to be sent.

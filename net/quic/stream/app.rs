@@ -41,7 +41,8 @@ impl Streams {
     /// Opens a stream, or the next one of this side. It becomes the active stream.
     ///
     /// Errors: [`Error::WouldBlock`] above the peer's limit once 1-RTT packets can be sent, before
-    /// that [`Error::Invalid`]; [`Error::Released`] for a stream of this side that is over;
+    /// that [`Error::Invalid`]; [`Error::WouldBlock`] also while [`super::MAX_OPEN`] own ones of the type
+    /// exist; [`Error::Released`] for a stream of this side that is over;
     /// [`Error::Invalid`] for one that has carried data or is not for sending, or that the peer
     /// has to open; [`Error::NoMemory`].
     pub fn open(&mut self, id: Option<StreamId>, dir: Dir) -> Result<StreamId, Error> {
@@ -71,6 +72,9 @@ impl Streams {
                     } else {
                         Error::Invalid
                     });
+                }
+                Absent::Unopened | Absent::Implicit if self.is_at_bound(id) => {
+                    return Err(Error::WouldBlock);
                 }
                 Absent::Unopened | Absent::Implicit => self.create(id)?,
             }
@@ -254,6 +258,7 @@ impl Streams {
         match self.absent(id) {
             Absent::Released => Err(Error::Released),
             Absent::Unopened => Err(Error::Invalid),
+            Absent::Implicit if self.is_at_bound(id) => Err(Error::WouldBlock),
             Absent::Implicit => Ok(self.create(id)?),
         }
     }

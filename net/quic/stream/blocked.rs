@@ -35,6 +35,10 @@ impl Streams {
     /// Notes that the application wants to open a stream above the peer's limit, so that the peer
     /// is told, once for each limit.
     pub fn note_streams_blocked(&mut self, dir: Dir) {
+        if self.own.get(dir).is_full() && !self.parked {
+            // It is not the peer that stops the application.
+            return;
+        }
         // RFC 9000 4.6 #5, RFC 9000 19.14 #1
         if self.allowed.get_mut(dir).note_wanting() {
             *self.pending.streams_blocked.get_mut(dir) = true;

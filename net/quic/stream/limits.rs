@@ -8,8 +8,9 @@
 //! and has no object was released.
 //!
 //! Bound: the ranges lie between streams that exist or were released while others below them were
-//! not, and no more streams can be open than the limit allows; 4096 of a type at most, and a
-//! quarter more of which only acknowledgements are missing.
+//! not, and no more streams of the peer can be open than its limit allows; 4096 of a type at most,
+//! and a quarter more of which only acknowledgements are missing. As many of this side's own have an
+//! object at a time, however many the peer allows.
 
 #![forbid(unsafe_code)]
 
@@ -48,6 +49,8 @@ pub struct Opened {
     next: u64,
     /// Opened without an object.
     implicit: RangeSet,
+    /// Count of those that have one.
+    objects: u64,
 }
 
 impl Opened {
@@ -74,9 +77,23 @@ impl Opened {
         if index >= self.next {
             self.implicit.insert_range(self.next..index)?;
             self.next = index.saturating_add(1);
-            return Ok(());
+        } else {
+            self.implicit.remove_range(index..index.saturating_add(1))?;
         }
-        self.implicit.remove_range(index..index.saturating_add(1))
+        self.objects = self.objects.saturating_add(1);
+        Ok(())
+    }
+
+    /// Notes that a stream's object is gone. Returns whether that made room for another one.
+    pub fn on_released(&mut self) -> bool {
+        let was_full = self.is_full();
+        self.objects = self.objects.saturating_sub(1);
+        was_full && !self.is_full()
+    }
+
+    /// Whether [`MAX_OPEN`] streams have an object.
+    pub fn is_full(&self) -> bool {
+        self.objects >= MAX_OPEN
     }
 
     /// Count of ranges kept.

@@ -12,6 +12,7 @@ use super::{
     Streams, //
 };
 use crate::{
+    buf::Pinned,
     common::{
         error::TransportError,
         id::{
@@ -21,6 +22,9 @@ use crate::{
     },
     mem::AllocError,
 };
+
+/// Streams that a connection may have without memory for them.
+const ALWAYS: usize = 16;
 
 /// The half of a stream that a frame is about, seen from this side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,16 +82,44 @@ impl Streams {
             }
             Absent::Implicit | Absent::Unopened => {}
         }
-        if self.create(id).is_err() {
+        // The peer may name own streams too that were opened with a higher one.
+        if self.is_at_bound(id) || self.lacks_memory_for_stream() || self.create(id).is_err() {
             self.refused = true;
             return Ok(Found::Gone);
         }
         Ok(Found::Here)
     }
 
+    /// The account of batches.
+    pub fn pinned(&self) -> &Pinned {
+        &self.pinned
+    }
+
+    /// Memory held for the streams themselves, in bytes to charge.
+    pub fn object_truesize(&self) -> usize {
+        self.table.truesize()
+    }
+
+    /// Whether an own stream can be opened since the last call for which there was no room before:
+    /// those who wait for that are to be woken.
+    #[must_use]
+    pub fn take_room(&mut self) -> bool {
+        core::mem::take(&mut self.has_room)
+    }
+
     /// Where a stream that does not exist stands.
     pub(super) fn absent(&self, id: StreamId) -> Absent {
         self.opened(id).absent(id.index())
+    }
+
+    /// Whether a stream must wait for another own one of its type to end.
+    pub(super) fn is_at_bound(&self, id: StreamId) -> bool {
+        self.is_own(id) && self.opened(id).is_full()
+    }
+
+    /// Whether what memory there is is for streams that exist; some there may always be.
+    fn lacks_memory_for_stream(&self) -> bool {
+        self.is_exhausted() && self.table.len() >= ALWAYS
     }
 
     /// Makes a stream, which opens all lower ones of its type. On failure nothing has changed.
@@ -147,7 +179,9 @@ impl Streams {
         if self.active == Some(id) {
             self.active = None;
         }
+        let has_room = self.opened_mut(id).on_released();
         if self.is_own(id) {
+            self.has_room |= has_room;
             return;
         }
         let opened = self.peers.get(id.dir()).next();

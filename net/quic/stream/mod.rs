@@ -145,6 +145,8 @@ pub struct Streams {
     may_be_blocked: bool,
     /// Callers that wait to open a stream above the peer's limit.
     wanting: PerDir<u32>,
+    /// Whether an own stream went that was one too many for another.
+    has_room: bool,
     /// Whether a frame was refused since the last [`Self::take_refused`].
     refused: bool,
     /// Memory that there is for more.
@@ -188,6 +190,7 @@ impl Streams {
             parked: false,
             has_risen: false,
             may_be_blocked: false,
+            has_room: false,
             refused: false,
             memory: Memory::Plenty,
             refused_stream: None,
@@ -211,11 +214,6 @@ impl Streams {
         };
         let memory = window.saturating_mul(MEMORY_PER_WINDOW);
         self.set_recv_limit(usize::try_from(memory).unwrap_or(usize::MAX));
-    }
-
-    /// The account of batches.
-    pub fn pinned(&self) -> &Pinned {
-        &self.pinned
     }
 
     /// Bounds what the windows may grow to, in bytes, for the connection and for one stream.

@@ -150,6 +150,13 @@ impl Table {
         self.streams.len()
     }
 
+    /// Memory of all streams, in bytes to charge: each is an object of a slab whose sizes are powers
+    /// of two, and has a place in the map.
+    pub fn truesize(&self) -> usize {
+        const EACH: usize = size_of::<Stream>().next_power_of_two() + 64;
+        self.len().saturating_mul(EACH)
+    }
+
     /// The id of the first stream at or above `id`.
     pub fn next_id(&self, id: StreamId) -> Option<StreamId> {
         self.streams.ceiling(&id).map(|(id, _)| id)

@@ -7,6 +7,7 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod batches;
+mod bound;
 mod early;
 mod errnos;
 mod events;
