@@ -92,7 +92,7 @@ pub(crate) fn handle(
 /// Memory that there is for a packet of this size, which is reserved if it is there.
 fn memory(sk: &mut Held<'_, Quic>, truesize: usize) -> Memory {
     if !matches!(sk.role, Role::Connection(_)) {
-        // A listener keeps to its receive buffer.
+        // A listener asks when it keeps one.
         Memory::Plenty
     } else if !sk.may_keep(truesize) {
         Memory::Exhausted

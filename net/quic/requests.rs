@@ -71,6 +71,8 @@ use crate::{
 const MAX_PACKETS: usize = 16;
 /// Memory kept for one request, bytes.
 const MAX_BYTES: usize = 64 << 10;
+/// Memory that a listener may keep although there is none, bytes: the first packets of a client or two.
+const ALWAYS: usize = 16 << 10;
 /// How long a request waits when others want its place. A client that was not answered for so long
 /// does not wait any more.
 const LIFETIME: Duration = Duration::from_secs(30);
@@ -158,7 +160,6 @@ impl Requests {
         let load = self.load();
         let at = usize::try_from(number.wrapping_sub(self.first)).map_err(|_| ())?;
         let request = self.queue.get_mut(at).ok_or(())?;
-        let skb = skb.into_compact();
         if !room.takes(load, skb.truesize(), request.incoming.is_validated()) {
             return Err(());
         }
@@ -260,9 +261,22 @@ fn room(sk: &Held<'_, Quic>) -> Room {
     Room::new(backlog, sk.sk().raw().rcvbuf())
 }
 
+/// Whether the limits of the protocol and of the control group let the listener keep `more` bytes.
+fn has_memory(sk: &mut Held<'_, Quic>, more: usize) -> bool {
+    let Role::Listener(listener) = &sk.role else {
+        return false;
+    };
+    listener.requests.bytes().saturating_add(more) <= ALWAYS || sk.may_keep(more)
+}
+
 /// Adds a packet to a request of this listener.
 fn add(sk: &mut Held<'_, Quic>, skb: SkBuff, known: &Initial) {
     let room = room(sk);
+    let skb = skb.into_compact();
+    if !has_memory(sk, skb.truesize()) {
+        sk.sk().shared().counters.count_drop();
+        return;
+    }
     let Role::Listener(listener) = &mut sk.role else {
         return;
     };
@@ -304,8 +318,7 @@ fn admit(
     };
     let found = incoming.validate(now(), &token_key, skb.data(), meta.remote);
     let wants_retry = sk.options.config.validate_peer_address != 0;
-    let room = room(sk);
-    let Role::Listener(listener) = &mut sk.role else {
+    let Role::Listener(listener) = &sk.role else {
         return;
     };
     let validation = incoming.take_token(found, &mut listener.used.lock(), now());
@@ -320,6 +333,16 @@ fn admit(
         return;
     }
     let skb = skb.into_compact();
+    let (room, has_memory) = (room(sk), has_memory(sk, skb.truesize()));
+    let Role::Listener(listener) = &mut sk.role else {
+        return;
+    };
+    if !has_memory {
+        // A want that passes: the client is not refused but left to try again.
+        listener.requests.expire(sock, now());
+        shared.counters.count_drop();
+        return;
+    }
     let mut verdict = room.admit(listener.requests.load(), skb.truesize(), is_proven);
     if verdict == Admission::Refuse {
         listener.requests.expire(sock, now());

@@ -31,8 +31,9 @@ use crate::{
 
 /// Bytes of handshake messages that are queued even without memory: the messages of a flight wait for
 /// each other, so that the first ones would never leave and make room. A flight with a certificate
-/// chain of a reasonable length fits.
-const FLIGHT: usize = 64 << 10;
+/// chain of a reasonable length fits. It is what any socket may queue in that case, and no more: there
+/// may be many that do not get further.
+const FLIGHT: usize = Chunk::MAX;
 
 /// The level of handshake messages that the user names so.
 fn level_of(number: u8) -> Result<Level> {
@@ -97,7 +98,8 @@ fn step(
             wait(sk, timeout, |sk| (space(sk) > 0).then_some(Ok(())))?;
         }
         let wanted = left.min(space(sk));
-        if sk.sk().raw().wmem() < FLIGHT || may_queue(sk, wanted) {
+        let queued = sk.sk().raw().wmem();
+        if queued.saturating_add(wanted) <= FLIGHT || may_queue(sk, wanted) {
             break wanted;
         }
         wait_for_memory(sk, wanted, timeout)?;
