@@ -20,8 +20,8 @@ use crate::{
     },
     linux::{
         net::{
-            route::Route,
-            skb::SkBuff, //
+            frag::PacketPages,
+            route::Route, //
         },
         rand,
         time::monotonic_nanos, //
@@ -73,10 +73,8 @@ pub(crate) struct Attached {
     pub(crate) silent: bool,
     /// The way of the last datagram sent.
     pub(crate) route: Option<Route>,
-    /// A small buffer that the last attempt to send did not need.
-    pub(crate) spare: Option<SkBuff>,
-    /// A large one.
-    pub(crate) spare_batch: Option<SkBuff>,
+    /// What packets are written into.
+    pub(crate) pages: PacketPages,
     /// Ids in the lookup table.
     pub(crate) cids: Vec<ConnectionId>,
     /// Stateless reset tokens of the peer in the lookup table, one for each of its ids in use.
@@ -118,8 +116,7 @@ impl Attached {
             cipher: 0,
             silent: false,
             route: None,
-            spare: None,
-            spare_batch: None,
+            pages: PacketPages::default(),
             cids: Vec::new(),
             resets: Vec::new(),
             quoted: None,

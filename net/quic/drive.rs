@@ -20,6 +20,7 @@ use crate::{
     input,
     linux::{
         net::{
+            frag::PacketPages,
             inet,
             skb::{
                 SkBuff,
@@ -44,6 +45,7 @@ use crate::{
     socket::{
         Quic,
         Role,
+        State,
         DEFER_TIMER, //
     },
     tables, //
@@ -82,10 +84,11 @@ pub(crate) fn drive(sk: &mut Held<'_, Quic>) {
     };
     at.limit_pacing(settings::pacing_limit(sock.raw()));
     tables::sync(sock, at);
-    output::transmit(sock, at);
-    tables::sync(sock, at);
-    // Messages are about what was sent, so once does.
-    sock.shared().globals.tables.quotes.sync(sock, at);
+    if output::transmit(sock, at) {
+        tables::sync(sock, at);
+        // Messages are about what was sent, so once does.
+        sock.shared().globals.tables.quotes.sync(sock, at);
+    }
     settle(sk);
 }
 
@@ -218,11 +221,19 @@ pub(crate) fn release(sk: &mut Held<'_, Quic>, deferred: &mut Deferred) {
 /// The timer expired.
 pub(crate) fn timer(sk: &mut Held<'_, Quic>) {
     if let Role::Connection(at) = &mut sk.role {
-        at.spare = None;
-        at.spare_batch = None;
         at.call(|core, cx| core.handle_timeout(cx));
         drive(sk);
+        sk.give_up_pages();
         sk.reclaim();
+    }
+}
+
+impl State {
+    /// Gives up the memory for packets to come of a connection that has become idle.
+    fn give_up_pages(&mut self) {
+        if let Some(at) = self.attached().filter(|at| at.core.is_quiet()) {
+            at.pages = PacketPages::default();
+        }
     }
 }
 

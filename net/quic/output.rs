@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From the core to the wire: buffers, segmentation and routes.
+//! From the core to the wire: memory, segmentation and routes.
 
 #![forbid(unsafe_code)]
 
 use crate::{
     attached::{
         now,
+        with_cx,
         Attached, //
     },
     common::time::Instant,
@@ -23,66 +24,76 @@ use crate::{
         },
         xmit, //
     },
+    mem::AllocError,
     socket::Quic, //
 };
 
-/// Room for one datagram of an Ethernet's size; the buffer comes from a 2 KiB slab.
+/// Room for one datagram of an Ethernet's size.
 const SMALL: usize = 1536;
-/// Room for a batch: with headroom and the shared info in 32 KiB, which the allocator still gives
-/// easily (order 3).
-const LARGE: usize = (32 << 10) - xmit::HEADROOM - 512;
+/// Room for a batch, at most: what the pages of [`PacketPages`] hold.
+const LARGE: usize = 32 << 10;
+/// With room for so much a batch does without fresh pages, even if it could be larger.
+const ENOUGH: usize = 8 << 10;
 /// Stream bytes that make a batch worth its buffer.
-const BATCH: u64 = 1400;
+const BATCH: usize = 1400;
 /// More datagrams than this in a row wait for the next time: the lock is not held for ever. The
 /// congestion window ends the loop long before.
 const MAX_ROUNDS: usize = 256;
 
-/// Sends what there is to send now.
-pub(crate) fn transmit(sk: &Sock<Quic>, at: &mut Attached) {
+/// Sends what there is to send now. Returns whether that was anything.
+pub(crate) fn transmit(sk: &Sock<Quic>, at: &mut Attached) -> bool {
     if at.silent {
-        return;
+        return false;
     }
-    for _ in 0..MAX_ROUNDS {
-        let large = at.core.streams().unsent_bytes() >= BATCH;
-        let Some(mut skb) = buffer(at, large) else {
-            at.call(|core, cx| core.on_no_buffer(cx.now));
-            return;
+    for round in 0..MAX_ROUNDS {
+        let (now, out) = match write(at) {
+            Ok(Some(written)) => written,
+            Ok(None) => return round > 0,
+            Err(AllocError) => {
+                at.call(|core, cx| core.on_no_buffer(cx.now));
+                return round > 0;
+            }
         };
-        let room = if large { LARGE } else { SMALL };
-        let max_segments = if large { usize::from(u8::MAX) } else { 1 };
-        let Some(buf) = skb.tailroom_mut(room) else {
-            return;
-        };
-        let (now, out) = at.call(|core, cx| (cx.now, core.poll_transmit(cx, buf, max_segments)));
-        let Some(out) = out else {
-            let place = if large {
-                &mut at.spare_batch
-            } else {
-                &mut at.spare
-            };
-            *place = Some(skb);
-            return;
-        };
-        skb.grow(out.len);
-        send(sk.raw(), &mut at.route, skb, &out, now);
+        // Without memory for it the buffer is lost, as if on the way.
+        if let Ok(skb) = at.pages.take(out.len) {
+            send(sk.raw(), &mut at.route, skb, &out, now);
+        }
     }
+    true
+}
+
+/// Writes the next datagrams into the pages, if there is anything to say. Without memory nothing is
+/// sent now; the caller has the connection's timer try again.
+fn write(at: &mut Attached) -> Result<Option<(Instant, Transmit)>, AllocError> {
+    let Attached {
+        core, stats, pages, ..
+    } = at;
+    let unsent = usize::try_from(core.streams().unsent_bytes()).unwrap_or(usize::MAX);
+    let mut batch = None;
+    if unsent >= BATCH {
+        // Headers and tags come on top.
+        let most = unsent.saturating_add(unsent / 16).saturating_add(256);
+        let most = most.min(LARGE);
+        batch = pages.room(xmit::HEADROOM, most.min(ENOUGH), most);
+    }
+    let (buf, max_segments) = match batch {
+        Some(buf) => (buf, usize::from(u8::MAX)),
+        None => {
+            let buf = pages.room(xmit::HEADROOM, SMALL, SMALL);
+            (buf.ok_or(AllocError)?, 1)
+        }
+    };
+    let out = with_cx(stats, |cx| {
+        let out = core.poll_transmit(cx, buf, max_segments)?;
+        Some((cx.now, out))
+    });
+    Ok(out)
 }
 
 /// Whether there is a route for the path in use; finds it.
 pub(crate) fn has_route(sk: &Sock<Quic>, at: &mut Attached) -> bool {
     let path = at.core.path();
     route(sk.raw(), &mut at.route, &path, now()).is_some()
-}
-
-/// A buffer to fill. Without memory nothing is sent now; the caller has the connection's timer try
-/// again.
-fn buffer(at: &mut Attached, large: bool) -> Option<SkBuff> {
-    let (spare, size) = if large {
-        (at.spare_batch.take(), LARGE)
-    } else {
-        (at.spare.take(), SMALL)
-    };
-    spare.or_else(|| SkBuff::alloc(xmit::HEADROOM, size).ok())
 }
 
 /// Sends one buffer. Without a route it is lost, as if on the way.

@@ -521,6 +521,47 @@ struct sk_buff *quic_helper_alloc_skb(unsigned int size, gfp_t gfp)
 	return alloc_skb(size, gfp);
 }
 
+/*
+ * Room for a buffer of at least @least bytes of data behind @headroom others, in what is left of
+ * @frag; *@room is how many there may be. Only the owner of @frag may write there. The pages come
+ * again when all that was taken from them is free.
+ */
+void *quic_helper_page_frag_room(struct page_frag *frag, unsigned int headroom,
+				 unsigned int least, unsigned int *room)
+{
+	unsigned int min = SKB_HEAD_ALIGN(headroom + least);
+
+	/* Without memory for many pages this gets one, however much was asked for. */
+	if (!skb_page_frag_refill(min, frag, GFP_ATOMIC | __GFP_NOWARN) ||
+	    frag->size - frag->offset < min)
+		return NULL;
+	/* Whatever is taken is a multiple of the alignment, and so is this. */
+	*room = frag->size - frag->offset - SKB_HEAD_ALIGN(0) - headroom;
+	return page_address(frag->page) + frag->offset + headroom;
+}
+
+/* Takes that room, or its beginning: a buffer of @len bytes, which are written. */
+struct sk_buff *quic_helper_page_frag_take(struct page_frag *frag, unsigned int headroom,
+					   unsigned int len)
+{
+	unsigned int size = SKB_HEAD_ALIGN(headroom + len);
+	struct sk_buff *skb = build_skb(page_address(frag->page) + frag->offset, size);
+
+	if (!skb)
+		return NULL;
+	get_page(frag->page);
+	frag->offset += size;
+	skb_reserve(skb, headroom);
+	skb_put(skb, len);
+	return skb;
+}
+
+void quic_helper_page_frag_put(struct page_frag *frag)
+{
+	if (frag->page)
+		put_page(frag->page);
+}
+
 void quic_helper_skb_reserve(struct sk_buff *skb, int len)
 {
 	skb_reserve(skb, len);

@@ -8,6 +8,7 @@
 
 pub mod addr;
 mod calls;
+pub mod frag;
 pub mod hash;
 pub mod icmp;
 pub mod inet;

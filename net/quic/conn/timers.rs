@@ -105,6 +105,14 @@ impl Connection {
         }
     }
 
+    /// Whether nothing is under way to the peer that it has to acknowledge: when a timer finds that,
+    /// memory kept for the next packets is given up.
+    pub fn is_quiet(&self) -> bool {
+        !Space::ALL
+            .into_iter()
+            .any(|space| self.recovery.has_eliciting(space))
+    }
+
     /// Loss detection and probe time-outs.
     fn handle_loss_timeout(&mut self, cx: &mut Cx<'_>) {
         let context = self.timer_context();
