@@ -57,8 +57,22 @@ impl Chunk {
     /// Fewer come when `iter` ends. When the memory of the caller cannot be read, nothing has been
     /// taken and the error is `EFAULT`.
     pub fn try_from_iter(iter: &mut IovIterSource<'_>, len: usize) -> Result<Chunk> {
+        Self::refill(None, iter, len)
+    }
+
+    /// As [`Chunk::try_from_iter`], in the memory of `spare` if that has about the right size. The
+    /// allocator would zero other memory first.
+    pub fn refill(spare: Option<Chunk>, iter: &mut IovIterSource<'_>, len: usize) -> Result<Chunk> {
         let len = len.min(iter.len()).min(Self::MAX);
-        let mut data = Vec::try_with_capacity_in(len, Gfp::SOCKET)?;
+        // A little too large is good enough, and charged.
+        let fits = |c: &Chunk| (len..=len.saturating_add(len / 8)).contains(&c.0.capacity());
+        let mut data = match spare.filter(fits) {
+            Some(Chunk(mut data)) => {
+                data.clear();
+                data
+            }
+            None => Vec::try_with_capacity_in(len, Gfp::SOCKET)?,
+        };
         let copied = data.fill_from_iov(iter, len);
         if copied < len {
             // SAFETY: Just so many bytes have been taken.

@@ -237,7 +237,8 @@ fn step(
         streams(sk)?.set_corked(plan.id, false);
         wait_for_memory(sk, wanted, timeout)?;
     };
-    let chunk = Chunk::try_from_iter(msg.source(), wanted)?;
+    let spare = streams(sk)?.take_spare();
+    let chunk = Chunk::refill(spare, msg.source(), wanted)?;
     let len = chunk.len();
     let fin = plan.fin && len == left;
     let Role::Connection(at) = &mut sk.role else {

@@ -100,6 +100,10 @@ impl Connection {
             self.end_early(cx);
         }
         self.handle_loss_timeout(cx);
+        if self.is_quiet() {
+            self.recovery.shrink();
+            drop(self.streams.take_spare());
+        }
         if let Err(error) = self.expire_paths(cx) {
             self.fail(cx, error);
         }

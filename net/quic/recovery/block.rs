@@ -10,7 +10,7 @@ use crate::mem::{
     Vec, //
 };
 
-/// Slots in a block: two kilobytes, freed as soon as an idle connection has nothing in flight.
+/// Slots in a block: two kilobytes, freed when a connection with nothing in flight becomes idle.
 pub(super) const BLOCK: u64 = 16;
 
 /// The mask of a whole block.
@@ -53,6 +53,15 @@ impl Block {
             slots: Vec::try_with_capacity(BLOCK as usize)?,
             ..Self::default()
         })
+    }
+
+    /// The block without packets, for other numbers.
+    pub(super) fn emptied(mut self) -> Self {
+        self.slots.clear();
+        Self {
+            slots: self.slots,
+            ..Self::default()
+        }
     }
 
     /// The slots that hold packets of a kind.

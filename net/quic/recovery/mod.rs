@@ -212,6 +212,14 @@ impl Recovery {
         self.max_ack_delay = max_ack_delay;
     }
 
+    /// Gives up memory that is kept for packets to come. To be called now and then, when a timer
+    /// fires for instance, so that an idle connection has none.
+    pub fn shrink(&mut self) {
+        for space in Space::ALL {
+            self.spaces.get_mut(space).sent.shrink();
+        }
+    }
+
     /// The handshake is confirmed (RFC 9001 4.1.2).
     pub fn on_handshake_confirmed(&mut self) {
         self.is_confirmed = true;

@@ -5,8 +5,10 @@
 //! Packets live in small blocks of consecutive numbers, found through an ordered map by the number
 //! of the block; three bit masks a block say what its slots hold. A block is freed when its last
 //! packet leaves, so one old packet pins one block and not the whole span that a ring would, and
-//! an acknowledged range costs one search plus the packets that it newly acknowledges. Lost
-//! packets stay for a while to recognise that a loss was spurious.
+//! an acknowledged range costs one search plus the packets that it newly acknowledges. The block
+//! of the newest numbers stays for those to come, and its memory becomes the next block's: with
+//! one packet in flight at a time nothing is allocated. Lost packets stay for a while to recognise
+//! that a loss was spurious.
 
 #![forbid(unsafe_code)]
 
@@ -69,6 +71,8 @@ pub struct SentPacket {
 #[derive(Debug, Default)]
 pub struct SentPackets {
     blocks: OrdMap<u64, Block>,
+    /// The block that [`Self::reserve`] made last: it may be there without a packet.
+    newest: u64,
     counts: Counts,
     /// Lower bounds of the smallest number of each kind; they only grow, so that the searches
     /// that start there cost constant time for each packet of the connection.
@@ -82,6 +86,7 @@ impl SentPackets {
     pub const fn new() -> Self {
         Self {
             blocks: OrdMap::new(),
+            newest: 0,
             counts: Counts {
                 outstanding: 0,
                 eliciting: 0,
@@ -100,8 +105,25 @@ impl SentPackets {
         if self.blocks.get(&key).is_some() {
             return Ok(());
         }
-        self.blocks.insert(key, Block::try_new()?)?;
+        let block = match self.take_idle() {
+            Some(block) => block,
+            None => Block::try_new()?,
+        };
+        self.blocks.insert(key, block)?;
+        self.newest = key;
         Ok(())
+    }
+
+    /// Frees the block of the newest numbers if it holds no packet.
+    pub fn shrink(&mut self) {
+        drop(self.take_idle());
+    }
+
+    fn take_idle(&mut self) -> Option<Block> {
+        let is_idle = self.blocks.get(&self.newest)?.present == 0;
+        is_idle
+            .then(|| self.blocks.remove(&self.newest))?
+            .map(Block::emptied)
     }
 
     /// Adds packet `pn`, larger than all before, after [`Self::reserve`].
@@ -148,7 +170,7 @@ impl SentPackets {
                     f(pn, packet, was_lost);
                 }
             }
-            if block.present == 0 {
+            if block.present == 0 && key != self.newest {
                 self.blocks.remove(&key);
             }
             from = base.saturating_add(BLOCK);
@@ -160,7 +182,7 @@ impl SentPackets {
         let key = pn / BLOCK;
         let block = self.blocks.get_mut(&key)?;
         let taken = block.take((pn % BLOCK) as u32, &mut self.counts);
-        if block.present == 0 {
+        if block.present == 0 && key != self.newest {
             self.blocks.remove(&key);
         }
         taken

@@ -98,6 +98,11 @@ impl Streams {
         }
     }
 
+    /// A chunk whose bytes nobody needs any more, to be filled anew, if there is one.
+    pub fn take_spare(&mut self) -> Option<Chunk> {
+        self.spare.take()
+    }
+
     /// Queues bytes of a stream found by [`Self::prepare_send`], and its end if `fin` is set. The
     /// credit of both levels is used up at once, so that sending never has to wait for any.
     ///

@@ -108,7 +108,7 @@ impl CryptoStream {
     /// Notes an acknowledged frame ([`Token::Crypto`] of this level).
     pub fn on_acked(&mut self, token: &Token) {
         if let Token::Crypto { off, len } = *token {
-            self.send.on_acked(&range_of(off, len));
+            drop(self.send.on_acked(&range_of(off, len)));
         }
     }
 

@@ -64,7 +64,10 @@ pub use send_state::SendState;
 pub use transmit::MAX_SEGMENTS;
 
 use crate::{
-    buf::Pinned,
+    buf::{
+        Chunk,
+        Pinned, //
+    },
     common::{
         id::{
             Side,
@@ -127,6 +130,9 @@ pub struct Streams {
     control: List,
     pending: Pending,
     inqueue: InQueue,
+    /// The last chunk that was acknowledged, whose memory no account has: data of about its size
+    /// takes it. Given up with the next time-out.
+    spare: Option<Chunk>,
     active: Option<StreamId>,
     has_app_keys: bool,
     rtt: Option<Duration>,
@@ -179,6 +185,7 @@ impl Streams {
             control: List::new(Which::Control),
             pending: Pending::default(),
             inqueue: InQueue::new(),
+            spare: None,
             active: None,
             has_app_keys: false,
             rtt: None,

@@ -96,7 +96,7 @@ impl Streams {
             return;
         };
         let before = send.buffer().truesize();
-        let is_over = send.on_acked(range, fin);
+        let is_over = send.on_acked(range, fin, &mut self.spare);
         let after = send.buffer().truesize();
         if is_over {
             events.push(send_update(id, send));

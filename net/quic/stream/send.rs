@@ -214,9 +214,12 @@ impl SendHalf {
         self.advance(SendEvent::FrameSent);
     }
 
-    /// Notes an acknowledged STREAM frame. Returns whether the stream is now wholly acknowledged.
-    pub fn on_acked(&mut self, range: &Range<u64>, fin: bool) -> bool {
-        self.buffer.on_acked(range);
+    /// Notes an acknowledged STREAM frame. Returns whether the stream is now wholly acknowledged; a
+    /// chunk that is no longer needed goes to `spare`.
+    pub fn on_acked(&mut self, range: &Range<u64>, fin: bool, spare: &mut Option<Chunk>) -> bool {
+        if let Some(chunk) = self.buffer.on_acked(range) {
+            *spare = Some(chunk);
+        }
         if fin && self.fin != Fin::Open {
             self.fin = Fin::Acked;
         }

@@ -138,16 +138,18 @@ impl SendBuffer {
         self.sent = self.sent.max(range.end.min(self.end));
     }
 
-    /// Notes that the peer has `range`, and frees what is no longer needed.
-    pub fn on_acked(&mut self, range: &Range<u64>) {
+    /// Notes that the peer has `range`, and frees what is no longer needed: the last chunk of it is
+    /// handed back, as its memory may serve another.
+    pub fn on_acked(&mut self, range: &Range<u64>) -> Option<Chunk> {
         let range = range.start..range.end.min(self.sent);
         if range.start >= range.end || range.end <= self.base {
-            return;
+            return None;
         }
         if range.start <= self.base {
             self.base = range.end;
         } else if self.acked.insert_range(range.clone()).is_err() {
-            return self.go_back(range.start);
+            self.go_back(range.start);
+            return None;
         }
         self.acked.remove_below(self.base);
         if let Some(first) = self.acked.first().filter(|first| first.start <= self.base) {
@@ -160,7 +162,7 @@ impl SendBuffer {
             // Without memory to split a range it stays whole and is sent in whole: harmless.
             let _ = self.lost.remove_range(range);
         }
-        self.free_below_base();
+        self.free_below_base()
     }
 
     /// Notes that the packet with `range` was lost.
@@ -208,7 +210,7 @@ impl SendBuffer {
         ] {
             *mark = (*mark).min(end);
         }
-        self.free_below_base();
+        drop(self.free_below_base());
     }
 
     /// Lends the bytes of `range` as slices, one a chunk. Returns how many of `out` were filled,
@@ -289,14 +291,16 @@ impl SendBuffer {
         let _ = self.lost.remove_range(self.next..u64::MAX);
     }
 
-    fn free_below_base(&mut self) {
+    fn free_below_base(&mut self) -> Option<Chunk> {
+        let mut last = None;
         while let Some(held) = self.chunks.front() {
             if held.end().min(self.end) > self.base {
                 break;
             }
             self.truesize = self.truesize.saturating_sub(held.chunk.truesize());
-            self.chunks.pop_front();
+            last = self.chunks.pop_front().map(|held| held.chunk);
         }
+        last
     }
 
     /// Index of the chunk that holds the byte at `offset`.

@@ -3,6 +3,7 @@
 //! The store of sent packets against a map of the standard library.
 
 use super::*;
+use crate::mem::fail;
 use crate::recovery::sent::{
     Kind,
     SentPackets, //
@@ -27,6 +28,7 @@ enum Op {
     Expire {
         before: u64,
     },
+    Shrink,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -39,6 +41,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (0..400u64, 0..60u64).prop_map(|(first, len)| Op::Drain { first, len }),
         2 => (0..8u64).prop_map(|nth| Op::Lose { nth }),
         1 => (0..400u64).prop_map(|before| Op::Expire { before }),
+        1 => Just(Op::Shrink),
     ]
 }
 
@@ -109,6 +112,7 @@ proptest! {
                     prop_assert!(sent.mark_lost(pn, 2).is_none());
                     model.get_mut(&pn).unwrap().2 = true;
                 },
+                Op::Shrink => sent.shrink(),
                 Op::Expire { before } => {
                     sent.expire_lost(Instant::from_nanos(before));
                     let mut keep = false;
@@ -121,4 +125,25 @@ proptest! {
             check(&mut sent, &model)?;
         }
     }
+}
+
+#[test]
+fn with_one_packet_in_flight_at_a_time_nothing_is_allocated() {
+    let mut sent = SentPackets::new();
+    let send = |sent: &mut SentPackets, pn| {
+        sent.reserve(pn).unwrap();
+        sent.insert(pn, fail::spared(|| Bed::confirmed().packet()));
+        sent.drain(pn, pn, &mut |_, _, _| {});
+    };
+    send(&mut sent, 0);
+    fail::off();
+    (1..1000).for_each(|pn| send(&mut sent, pn));
+    // The map alone, which keeps no empty leaf.
+    let moved = 1000 / crate::recovery::block::BLOCK;
+    assert!(fail::count() <= 2 * moved, "{}", fail::count());
+    // And a connection that has become idle keeps none of it.
+    sent.shrink();
+    fail::after(0);
+    assert!(sent.reserve(1000).is_err());
+    fail::off();
 }
