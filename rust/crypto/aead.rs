@@ -9,7 +9,10 @@
 //!
 //! C header: [`include/crypto/aead.h`](srctree/include/crypto/aead.h)
 
-use core::ptr::NonNull;
+use core::{
+    mem::MaybeUninit,
+    ptr::NonNull, //
+};
 
 use kernel::{
     error::from_err_ptr,
@@ -240,21 +243,30 @@ impl Drop for Transform {
 }
 
 /// A scatter list on the stack; the bytes it names are not.
+///
+/// # Invariants
+///
+/// The first `used` entries are initialised. The others never are: for a short packet that would
+/// cost more than its encryption.
 struct List {
-    entries: [bindings::scatterlist; MAX_ENTRIES],
+    entries: [MaybeUninit<bindings::scatterlist>; MAX_ENTRIES],
     used: usize,
 }
 
 impl List {
+    #[inline(always)]
     fn new() -> Self {
-        let mut entries = [bindings::scatterlist::default(); MAX_ENTRIES];
-        // SAFETY: The array is valid for writes of its length. CAST: which is a small constant.
-        unsafe { bindings::sg_init_table(entries.as_mut_ptr(), MAX_ENTRIES as u32) };
-        Self { entries, used: 0 }
+        let entries = MaybeUninit::<[MaybeUninit<bindings::scatterlist>; MAX_ENTRIES]>::uninit();
+        // INVARIANT: None is in use.
+        Self {
+            // SAFETY: What may be uninitialised needs no initialisation.
+            entries: unsafe { entries.assume_init() },
+            used: 0,
+        }
     }
 
     fn as_mut_ptr(&mut self) -> *mut bindings::scatterlist {
-        self.entries.as_mut_ptr()
+        self.entries.as_mut_ptr().cast()
     }
 
     fn is_full(&self, more: usize) -> bool {
@@ -271,8 +283,10 @@ impl List {
         }
         let entry = self.entries.get_mut(self.used).ok_or(KeyError::Invalid)?;
         let len = u32::try_from(bytes.len()).map_err(|_| KeyError::Invalid)?;
+        let entry = entry.write(bindings::scatterlist::default());
         // SAFETY: The entry is initialised, and the bytes lie in the linear map.
         unsafe { bindings::sg_set_buf(entry, bytes.as_ptr().cast(), len) };
+        // INVARIANT: This entry was the first that was not.
         self.used = self.used.saturating_add(1);
         Ok(())
     }
@@ -283,8 +297,8 @@ impl List {
             .checked_sub(1)
             .and_then(|last| self.entries.get_mut(last))
         {
-            // SAFETY: The entry is initialised.
-            unsafe { bindings::sg_mark_end(entry) };
+            // SAFETY: One of those in use, which are initialised.
+            unsafe { bindings::sg_mark_end(entry.as_mut_ptr()) };
         }
     }
 
