@@ -38,6 +38,15 @@ impl Counters {
         }
     }
 
+    /// Adds what was counted on the side, which starts again at zero, here and to `total`.
+    pub(crate) fn take_in(&self, stats: &mut Stats, total: &mut Stats) {
+        stats.drain(total, &mut |place, count| {
+            if let Some(to) = self.values.get(place) {
+                to.add(count, Relaxed);
+            }
+        });
+    }
+
     /// Counts a packet that nobody wanted.
     pub(crate) fn count_drop(&self) {
         self.add(&Stats {

@@ -104,13 +104,11 @@ fn settle(sk: &mut Held<'_, Quic>) {
     let (wake, timeout) = (at.core.events().take_wake(), at.core.next_timeout());
     let state = at.core.state();
     let path = at.core.path();
-    let stats = at.stats.take();
-    at.total.add(&stats);
+    sock.shared().counters.take_in(&mut at.stats, &mut at.total);
     let wanted = wanted_sndbuf(sock, at, sent);
     sk.settle_wmem(sent);
     sk.settle_rmem(received);
     sk.settle_objects(objects);
-    sock.shared().counters.add(&stats);
     if wake.state || sock.raw().state() != shown(state) {
         show_state(sk, state, path);
     }

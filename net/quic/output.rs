@@ -68,6 +68,9 @@ fn write(at: &mut Attached) -> Result<Option<(Instant, Transmit)>, AllocError> {
     let Attached {
         core, stats, pages, ..
     } = at;
+    if !with_cx(stats, |cx| core.wants_transmit(cx)) {
+        return Ok(None);
+    }
     let unsent = usize::try_from(core.streams().unsent_bytes()).unwrap_or(usize::MAX);
     let mut batch = None;
     if unsent >= BATCH {

@@ -62,7 +62,7 @@ pub(crate) fn recvmsg(
     }
     let timeout = sk.sk().raw().receive_timeout(flags & MSG_DONTWAIT != 0);
     if !is_ready(sk)? {
-        drive::drive(sk);
+        // Whoever changed something has driven the connection: nothing has to leave first.
         sk.wait(timeout, |sk| match is_ready(sk) {
             Ok(false) => None,
             other => Some(other),

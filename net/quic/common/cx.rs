@@ -22,7 +22,7 @@ pub struct Cx<'a> {
 /// Declares the counters with the names that `/proc/net/quic/snmp` shows.
 macro_rules! stats {
     ($($(#[$doc:meta])* $field:ident = $name:literal,)*) => {
-        /// Events counted since the last [`Stats::take`].
+        /// Events counted since the last [`Stats::drain`].
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Stats {
             $($(#[$doc])* pub $field: u64,)*
@@ -42,9 +42,19 @@ macro_rules! stats {
                 $(self.$field = self.$field.wrapping_add(other.$field);)*
             }
 
-            /// Returns the counters and starts again at zero.
-            pub fn take(&mut self) -> Stats {
-                core::mem::take(self)
+            /// Adds the counters to `total` and starts again at zero. Shows those that were not,
+            /// with their places in [`Stats::NAMES`]: after most calls they are few.
+            pub fn drain(&mut self, total: &mut Stats, f: &mut dyn FnMut(usize, u64)) {
+                let mut place = 0usize;
+                $(
+                    if self.$field != 0 {
+                        let count = core::mem::take(&mut self.$field);
+                        total.$field = total.$field.wrapping_add(count);
+                        f(place, count);
+                    }
+                    place = place.wrapping_add(1);
+                )*
+                let _ = place;
             }
         }
     };
@@ -157,10 +167,17 @@ mod tests {
         assert_eq!(Stats::NAMES[18], "QuicFrmInCloses");
         assert_eq!(stats.values()[0], 1);
         assert_eq!(stats.values()[Stats::NAMES.len() - 1], 2);
-        let taken = stats.take();
+        let mut shown = [(0, 0); 2];
+        let mut places = shown.iter_mut();
+        let mut total = stats;
+        stats.drain(&mut total, &mut |place, count| {
+            *places.next().unwrap() = (place, count);
+        });
+        assert_eq!(shown, [(0, 1), (Stats::NAMES.len() - 1, 2)]);
         assert_eq!(stats, Stats::default());
-        stats.add(&taken);
-        stats.add(&taken);
-        assert_eq!(stats.no_memory, 4);
+        assert_eq!(total.no_memory, 4);
+        stats.drain(&mut total, &mut |_, _| panic!("nothing was counted"));
+        total.add(&total.clone());
+        assert_eq!(total.no_memory, 8);
     }
 }

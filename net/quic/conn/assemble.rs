@@ -14,7 +14,8 @@ use super::{
         LEVELS,
         MIN_COALESCED, //
     },
-    Connection, //
+    Connection,
+    State, //
 };
 use crate::{
     common::{
@@ -83,6 +84,29 @@ pub(super) const STARVED: Duration = Duration::from_millis(10);
 const MAX_FILL: usize = 48;
 
 impl Connection {
+    /// Whether [`Self::poll_transmit`] may have something to send: if not, it needs no buffer.
+    pub fn wants_transmit(&mut self, cx: &mut Cx<'_>) -> bool {
+        // Pacing holds nothing back, and needs no timer, while there is nothing to send.
+        self.pacing_release = None;
+        self.starved_until = None;
+        self.check_key_use(cx);
+        let wants = match self.state {
+            State::Closed | State::Draining => false,
+            State::Closing => true,
+            State::Establishing | State::Established => {
+                self.levels_to_send(cx.now, true).contains(&true)
+                    || self.paths.active().mtu.wants_probe(cx.now)
+                    || Slot::ALL
+                        .into_iter()
+                        .any(|slot| self.paths.has_pending(slot))
+            }
+        };
+        if !wants {
+            self.note_idle_window();
+        }
+        wants
+    }
+
     /// Which levels have something to send, in the order of [`LEVELS`]; with `data`, frames other
     /// than ACK may be sent.
     pub(super) fn levels_to_send(&self, now: Instant, data: bool) -> [bool; 4] {

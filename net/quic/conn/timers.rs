@@ -45,25 +45,23 @@ impl Connection {
             State::Closing | State::Draining => return self.closing.deadline(),
             State::Establishing | State::Established => {}
         }
-        let challenges = Slot::ALL
-            .into_iter()
-            .filter_map(|slot| self.paths.get(slot)?.challenge.deadline());
-        let fixed = [
-            self.recovery.deadline(&self.timer_context()),
-            self.ack_deadline(),
-            self.idle.deadline(self.three_pto()),
-            self.keep_alive_deadline(),
-            self.blocked_deadline(),
-            self.refusing_deadline(),
-            self.spaces.one_rtt.deadline(),
-            self.early_until,
-            self.mtu_deadline(),
-            self.pacing_release,
-            self.starved_until,
-        ];
-        let next = fixed.into_iter().flatten().chain(challenges).min();
+        // This runs after every call: no list is made.
+        let mut next = Earliest(self.starved_until);
+        next.add(self.recovery.deadline(&self.timer_context()));
+        next.add(self.ack_deadline());
+        next.add(self.idle.deadline(self.three_pto()));
+        next.add(self.keep_alive_deadline());
+        next.add(self.blocked_deadline());
+        next.add(self.refusing_deadline());
+        next.add(self.spaces.one_rtt.deadline());
+        next.add(self.early_until);
+        next.add(self.mtu_deadline());
+        next.add(self.pacing_release);
+        for slot in Slot::ALL {
+            next.add(self.paths.get(slot).and_then(|p| p.challenge.deadline()));
+        }
         // What is due but cannot be sent for want of memory must not wake us at once again.
-        next.map(|at| at.max(self.starved_until.unwrap_or(at)))
+        next.0.map(|at| at.max(self.starved_until.unwrap_or(at)))
     }
 
     /// Acts on whatever is due at `cx.now`. Being called too early does no harm.
@@ -248,6 +246,18 @@ impl Connection {
         let may_probe =
             self.handshake.is_confirmed && active.is_validated() && !active.challenge.is_running();
         may_probe.then(|| active.mtu.deadline()).flatten()
+    }
+}
+
+/// The earliest of several deadlines.
+struct Earliest(Option<Instant>);
+
+impl Earliest {
+    fn add(&mut self, deadline: Option<Instant>) {
+        self.0 = match (self.0, deadline) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
     }
 }
 

@@ -80,9 +80,9 @@ impl Connection {
         buf: &mut [u8],
         max_segments: usize,
     ) -> Option<Transmit> {
-        self.pacing_release = None;
-        self.starved_until = None;
-        self.check_key_use(cx);
+        if !self.wants_transmit(cx) {
+            return None;
+        }
         let transmit = match self.state {
             State::Closed | State::Draining => None,
             State::Closing => self
@@ -123,7 +123,7 @@ impl Connection {
     }
 
     /// There is nothing to send although there could be.
-    fn note_idle_window(&mut self) {
+    pub(super) fn note_idle_window(&mut self) {
         let size = u64::from(self.paths.active().mtu.current());
         if self.pacing_release.is_none() && self.recovery.can_send(size) {
             self.recovery.on_app_limited();

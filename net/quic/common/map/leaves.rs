@@ -33,6 +33,10 @@ impl<K: Ord + Copy, V> OrdMap<K, V> {
                 leaf,
                 index: entries.len(),
             }),
+            Some(Ordering::Equal) => Ok(Slot {
+                leaf,
+                index: entries.len().saturating_sub(1),
+            }),
             _ => match entries.binary_search_by(|(probe, _)| probe.cmp(key)) {
                 Ok(index) => Ok(Slot { leaf, index }),
                 Err(index) => Err(Slot { leaf, index }),
