@@ -290,7 +290,9 @@ fn a_cut_below_what_is_acknowledged_leaves_nothing_to_do() {
 #[test]
 fn the_last_chunk_that_is_no_longer_needed_is_handed_back() {
     let mut buffer = SendBuffer::default();
-    [100, 50, 70].into_iter().for_each(|len| push(&mut buffer, len));
+    [100, 50, 70]
+        .into_iter()
+        .for_each(|len| push(&mut buffer, len));
     send(&mut buffer, u64::MAX, 1000);
     let mut len = |range| buffer.on_acked(&range).map(|chunk| chunk.len());
     assert_eq!(len(100..150), None);

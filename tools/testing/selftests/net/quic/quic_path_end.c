@@ -207,7 +207,7 @@ QUIC_TEST_F(end, a_close_that_was_lost_is_repeated_for_a_peer_that_goes_on)
 	union quic_event ev;
 	__s64 spent;
 
-	/* The closing period is three PTOs, and so more than six delays: a slow machine needs long. */
+	/* The closing period is three PTOs and so six delays: a slow machine needs long ones. */
 	while ((spent = lose_the_close(self, delay)) > 3 * delay && delay < 4000) {
 		qk_pair_close(&self->p);
 		delay *= 2;
