@@ -211,7 +211,7 @@ impl Streams {
 
     /// Whether the peer's limit allows frames about a stream. Streams above it exist only when the
     /// limit fell with rejected early data.
-    pub(super) fn is_allowed(&self, id: StreamId) -> bool {
+    pub fn is_allowed(&self, id: StreamId) -> bool {
         !self.is_own(id) || id.index() < self.allowed.get(id.dir()).limit()
     }
 
