@@ -138,8 +138,12 @@ fn our_client_talks_to_quinns_server() {
 #[test]
 fn quinns_client_talks_to_our_server() {
     let identity = Rc::new(Identity::generate());
-    for link in links() {
+    for mut link in links() {
         for retry in [false, true] {
+            if retry {
+                // quinn counts a damaged Retry as a packet of the server's and takes none any more.
+                link.corrupt = 0;
+            }
             seeds(40, |seed| {
                 let mut world = world(seed, &link);
                 let mut setup = setup(&identity);
