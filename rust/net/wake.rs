@@ -269,37 +269,24 @@ impl<P: Protocol> Held<'_, P> {
     /// which the kernel adds and takes off at any time, and charges to nobody.
     pub fn settle_rmem(&mut self, bytes: usize) {
         let sk = self.sk().as_ptr();
-        let new = i32::try_from(bytes).unwrap_or(i32::MAX);
         // SAFETY: protected by the lock, which is held.
         let charged = unsafe { &mut *self.sk().ext().rmem.get() };
-        let Some(delta) = new.checked_sub(*charged).filter(|d| *d != 0) else {
+        let Some(delta) = change(charged, bytes) else {
             return;
         };
-        *charged = new;
         // SAFETY: a valid socket.
         unsafe { bindings::sk_rmem_add(sk, delta) };
-        charge(sk, delta, |sk, n| {
-            // SAFETY: a valid socket, lock held.
-            unsafe { bindings::sk_rmem_schedule(sk, n) };
-        });
+        charge(sk, delta, schedule_rmem);
     }
 
     /// Makes the charge for what the socket needs besides data equal to `bytes`: it counts for the
     /// limits of the protocol and of the control group, but not for the socket's buffers.
     pub fn settle_objects(&mut self, bytes: usize) {
-        let sk = self.sk().as_ptr();
-        let new = i32::try_from(bytes).unwrap_or(i32::MAX);
         // SAFETY: protected by the lock, which is held.
         let charged = unsafe { &mut *self.sk().ext().objects.get() };
-        let delta = new.saturating_sub(*charged);
-        if delta == 0 {
-            return;
+        if let Some(delta) = change(charged, bytes) {
+            charge(self.sk().as_ptr(), delta, schedule_rmem);
         }
-        *charged = new;
-        charge(sk, delta, |sk, n| {
-            // SAFETY: a valid socket, lock held.
-            unsafe { bindings::sk_rmem_schedule(sk, n) };
-        });
     }
 }
 
@@ -307,6 +294,19 @@ impl<P: Protocol> Held<'_, P> {
 pub fn raise_sigpipe() {
     // SAFETY: no precondition in process context.
     unsafe { bindings::raise_sigpipe() };
+}
+
+/// Makes an account equal to `bytes`; returns by how much it changed, if it did.
+fn change(account: &mut i32, bytes: usize) -> Option<i32> {
+    let new = i32::try_from(bytes).unwrap_or(i32::MAX);
+    let delta = new.checked_sub(*account).filter(|d| *d != 0)?;
+    *account = new;
+    Some(delta)
+}
+
+fn schedule_rmem(sk: *mut bindings::sock, bytes: i32) {
+    // SAFETY: the callers of `charge()` hold the lock of a valid socket.
+    unsafe { bindings::sk_rmem_schedule(sk, bytes) };
 }
 
 /// Charges or gives back `delta` bytes. What is in use is charged even beyond the limits, which
