@@ -87,7 +87,7 @@ fn write(at: &mut Attached) -> Result<Option<(Instant, Transmit)>, AllocError> {
         }
     };
     let out = with_cx(stats, |cx| {
-        let out = core.poll_transmit(cx, buf, max_segments)?;
+        let out = core.transmit(cx, buf, max_segments)?;
         Some((cx.now, out))
     });
     Ok(out)

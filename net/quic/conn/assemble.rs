@@ -84,7 +84,7 @@ pub(super) const STARVED: Duration = Duration::from_millis(10);
 const MAX_FILL: usize = 48;
 
 impl Connection {
-    /// Whether [`Self::poll_transmit`] may have something to send: if not, it needs no buffer.
+    /// Whether there may be something to send: if not, [`Self::transmit`] needs no buffer.
     pub fn wants_transmit(&mut self, cx: &mut Cx<'_>) -> bool {
         // Pacing holds nothing back, and needs no timer, while there is nothing to send.
         self.pacing_release = None;

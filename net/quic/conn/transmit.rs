@@ -83,6 +83,16 @@ impl Connection {
         if !self.wants_transmit(cx) {
             return None;
         }
+        self.transmit(cx, buf, max_segments)
+    }
+
+    /// As [`Self::poll_transmit`], right after [`Self::wants_transmit`] has said yes.
+    pub fn transmit(
+        &mut self,
+        cx: &mut Cx<'_>,
+        buf: &mut [u8],
+        max_segments: usize,
+    ) -> Option<Transmit> {
         let transmit = match self.state {
             State::Closed | State::Draining => None,
             State::Closing => self
