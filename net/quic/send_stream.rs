@@ -73,9 +73,10 @@ pub(crate) fn send(
     streams(sk)?.set_corked(id, call.more());
     let result = queue_all(sk, msg, call, &plan, &mut timeout);
     // A caller that waits for room would wait for what is held back here.
-    let fits = result == Ok(call.len) && room(sk, id).is_ok_and(|room| room > 0);
+    let fits = |sk: &mut _| room(sk, id).is_ok_and(|room| room > 0);
+    let corked = call.more() && result == Ok(call.len) && fits(sk);
     if let Ok(streams) = streams(sk) {
-        streams.set_corked(id, call.more() && fits);
+        streams.set_corked(id, corked);
     }
     result
 }
