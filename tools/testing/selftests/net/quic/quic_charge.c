@@ -4,7 +4,6 @@
  * that wait at listeners, hellos that nobody answers, and streams themselves.
  */
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/ioctl.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
@@ -27,57 +26,26 @@
 #define CLIENTS		200
 #define HELLO		(64u << 10)
 
-#define SYSCTL		"/proc/sys/net/quic/quic_mem"
-
 FIXTURE(charge) {
 	struct qk_pair p;
-	int sysctl;
-	char limits[128];
+	struct qk_limits limits;
 };
 
 FIXTURE_SETUP(charge)
 {
-	int fd = qk_socket(QK_V4, 0), ret;
-	ssize_t len;
+	int no_limits = qk_limits_open(&self->limits), ret = qk_setup();
 
 	self->p = (struct qk_pair){ -1, -1, -1 };
-	qk_close(&fd);
-	/* The limits are those of the host, which its first namespace shows. */
-	self->sysctl = open(SYSCTL, O_RDWR);
-	len = self->sysctl < 0 ? -1 : pread(self->sysctl, self->limits, 127, 0);
-	ret = qk_setup();
 	if (ret)
 		SKIP(return, "no QUIC sockets here: %s", strerror(-ret));
-	if (len <= 0)
+	if (no_limits)
 		SKIP(return, "the limits of memory cannot be changed here");
 }
 
 FIXTURE_TEARDOWN(charge)
 {
-	ssize_t len = strlen(self->limits);
-
 	qk_pair_close(&self->p);
-	if (self->sysctl >= 0) {
-		EXPECT_EQ(len, pwrite(self->sysctl, self->limits, len, 0));
-		close(self->sysctl);
-	}
-}
-
-static bool set_limit(QUIC_SELF(charge), unsigned int bytes)
-{
-	char text[64];
-	ssize_t len = snprintf(text, sizeof(text), "%u %u %u", bytes / 8192,
-			       bytes / 4096 * 3 / 4, bytes / 4096);
-
-	return pwrite(self->sysctl, text, len, 0) == len;
-}
-
-/* Bytes charged to a socket for data sent. */
-static int unacked(int fd)
-{
-	int bytes = -1;
-
-	return ioctl(fd, SIOCOUTQ, &bytes) ? -errno : bytes;
+	EXPECT_TRUE(qk_limits_end(&self->limits));
 }
 
 /* Bytes that are charged to a listener for clients that wait. */
@@ -136,7 +104,7 @@ QUIC_TEST_F(charge, listeners_keep_no_more_than_quic_mem_and_others_get_on)
 	udp = socket(AF_INET, SOCK_DGRAM, 0);
 	ASSERT_LE(0, udp);
 	ASSERT_EQ(0, qk_set_int(udp, SOL_UDP, UDP_SEGMENT, QK_INITIAL));
-	ASSERT_TRUE(set_limit(self, LIMIT));
+	ASSERT_TRUE(qk_limits_set(&self->limits, LIMIT));
 	ASSERT_EQ(0, flood(listeners, udp));
 	while (all_waiting(listeners) < LIMIT / 2 && qk_now_ms() - start < qk_wait_ms())
 		poll(NULL, 0, 5);
@@ -164,7 +132,7 @@ QUIC_TEST_F(charge, hellos_that_nobody_answers_take_no_more_than_quic_mem)
 	ASSERT_LE(0, silent);
 	len = qk_loopback(&ss, QK_V4, 0);
 	ASSERT_EQ(0, bind(silent, (struct sockaddr *)&ss, len));
-	ASSERT_TRUE(set_limit(self, MIB));
+	ASSERT_TRUE(qk_limits_set(&self->limits, MIB));
 	for (i = 0; i < CLIENTS; i++) {
 		clients[i] = qk_connect(&opts, qk_port(silent));
 		ASSERT_LE(0, clients[i]);
@@ -175,7 +143,7 @@ QUIC_TEST_F(charge, hellos_that_nobody_answers_take_no_more_than_quic_mem)
 				break;
 		}
 		EXPECT_LT(0, sent);
-		held += unacked(clients[i]);
+		held += qk_queued(clients[i], SIOCOUTQ);
 	}
 	TH_LOG("%ld KiB", held / 1024);
 	EXPECT_GT(MIB + SLACK + CLIENTS * ALWAYS, held);
@@ -211,8 +179,7 @@ QUIC_TEST_F(charge, streams_count_and_no_more_than_4096_of_a_type_are_open)
 	/* Of more than 8 MiB; two processors may count 4 by themselves. */
 	EXPECT_LT(4 * MIB, pages * 4096);
 	/* They are no data. */
-	ASSERT_EQ(0, ioctl(self->p.client, SIOCINQ, &i));
-	EXPECT_EQ(0, i);
+	EXPECT_EQ(0, qk_queued(self->p.client, SIOCINQ));
 }
 
 TEST_HARNESS_MAIN

@@ -267,7 +267,7 @@ QUIC_TEST_F(dispatch, a_client_hello_of_several_packets)
 static int flood(enum qk_family family, __u32 count)
 {
 	__u8 packet[QK_INITIAL];
-	int fd = socket(family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+	int fd = qk_udp(family);
 	struct sockaddr_storage ss;
 	socklen_t len = qk_loopback(&ss, family, PORT);
 	__u32 i;

@@ -259,7 +259,7 @@ static int flood(enum qk_family family, int count)
 	for (i = 0; i < count; i++) {
 		if (i % 8 == 0) {
 			qk_close(&fd);
-			fd = socket(family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+			fd = qk_udp(family);
 			if (fd < 0)
 				return -errno;
 		}

@@ -41,7 +41,7 @@ static int capture_hello(const struct qk_opts *opts, __u8 packets[HALVES][QK_INI
 {
 	struct sockaddr_storage ss;
 	socklen_t ss_len = qk_loopback(&ss, opts->family, 0);
-	int udp = socket(opts->family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+	int udp = qk_udp(opts->family);
 	int client, i, ret;
 
 	if (udp < 0 || bind(udp, (struct sockaddr *)&ss, ss_len))
@@ -62,7 +62,7 @@ static int capture_hello(const struct qk_opts *opts, __u8 packets[HALVES][QK_INI
 static int throw_hello(const struct qk_opts *opts, __u16 from, __u16 to,
 		       __u8 packets[HALVES][QK_INITIAL], int count)
 {
-	int udp = socket(opts->family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0), i;
+	int udp = qk_udp(opts->family), i;
 	struct sockaddr_storage ss;
 	socklen_t len = qk_loopback(&ss, opts->family, from);
 	int ret = bind(udp, (struct sockaddr *)&ss, len);

@@ -35,7 +35,7 @@ FIXTURE_SETUP(hostile)
 		SKIP(return, "no QUIC sockets here: %s", strerror(-ret));
 	self->opts.family = variant->family;
 	self->seed = 20260101;
-	self->udp = socket(variant->family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+	self->udp = qk_udp(variant->family);
 	ASSERT_LE(0, self->udp);
 }
 

@@ -58,7 +58,7 @@ static int connect_to_udp(QUIC_SELF(inet))
 	socklen_t len = qk_loopback(&ss, self->opts.family, PORT);
 	bool v4 = self->opts.family == QK_V4;
 
-	self->udp = socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+	self->udp = qk_udp(v4 ? QK_V4 : QK_V6);
 	if (self->udp < 0 || bind(self->udp, (struct sockaddr *)&ss, len))
 		return -errno;
 	if (is_v6(self->opts.family)) {

@@ -2,6 +2,7 @@
 /* Messages, events and streams for the QUIC selftests. */
 #include <string.h>
 #include <unistd.h>
+#include <sys/ioctl.h>
 
 #include "quic_ksft.h"
 
@@ -18,6 +19,25 @@ int qk_wait(int fd, short events)
 	return ret ? p.revents : -ETIMEDOUT;
 }
 
+/* Fills in the control message that @msg has room for. */
+void qk_cmsg(struct msghdr *msg, int type, const void *data, size_t len)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+
+	cmsg->cmsg_level = SOL_QUIC;
+	cmsg->cmsg_type = type;
+	cmsg->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(cmsg), data, len);
+}
+
+/* Bytes that one of the SIOC*Q ioctls tells. */
+int qk_queued(int fd, unsigned long request)
+{
+	int bytes = -1;
+
+	return ioctl(fd, request, &bytes) ? -errno : bytes;
+}
+
 /* sendmsg() with a stream control message. */
 ssize_t qk_send(int fd, __s64 id, __u32 stream_flags, const void *buf, size_t len, int flags)
 {
@@ -30,13 +50,9 @@ ssize_t qk_send(int fd, __s64 id, __u32 stream_flags, const void *buf, size_t le
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
 	ssize_t ret;
 
-	cmsg->cmsg_level = SOL_QUIC;
-	cmsg->cmsg_type = QUIC_STREAM_INFO;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(info));
-	memcpy(CMSG_DATA(cmsg), &info, sizeof(info));
+	qk_cmsg(&msg, QUIC_STREAM_INFO, &info, sizeof(info));
 	ret = sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
 	return ret < 0 ? -errno : ret;
 }
@@ -186,7 +202,7 @@ ssize_t qk_initial(const struct qk_opts *opts, __u8 *buf, size_t size)
 {
 	struct sockaddr_storage ss;
 	socklen_t ss_len = qk_loopback(&ss, opts->family, 0);
-	int udp = socket(opts->family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+	int udp = qk_udp(opts->family);
 	int client = -1;
 	ssize_t ret = -1;
 	__u8 hello[1024];

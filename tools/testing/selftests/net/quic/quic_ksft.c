@@ -179,6 +179,47 @@ bool qk_listed(const char *file, const char *text)
 	return found;
 }
 
+/*
+ * Look at the limits of net.quic.quic_mem, to change them.  They are those of the host, which its
+ * first namespace shows: before qk_setup().
+ */
+int qk_limits_open(struct qk_limits *l)
+{
+	int fd = qk_socket(QK_V4, 0);
+	ssize_t len;
+
+	qk_close(&fd);
+	l->fd = open("/proc/sys/net/quic/quic_mem", O_RDWR);
+	len = l->fd < 0 ? -1 : pread(l->fd, l->text, sizeof(l->text) - 1, 0);
+	return len > 0 ? 0 : -EIO;
+}
+
+/* At most @bytes, with pressure at three quarters of them. */
+bool qk_limits_set(const struct qk_limits *l, unsigned int bytes)
+{
+	char text[64];
+	ssize_t len = snprintf(text, sizeof(text), "%u %u %u", bytes / 8192,
+			       bytes / 4096 * 3 / 4, bytes / 4096);
+
+	return pwrite(l->fd, text, len, 0) == len;
+}
+
+/* The limits are as they were; whether they could be set. */
+bool qk_limits_end(struct qk_limits *l)
+{
+	ssize_t len = strlen(l->text);
+	bool done = l->fd < 0 || pwrite(l->fd, l->text, len, 0) == len;
+
+	qk_close(&l->fd);
+	return done;
+}
+
+/* A plain UDP socket. */
+int qk_udp(enum qk_family family)
+{
+	return socket(family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+}
+
 int qk_socket(enum qk_family family, int type)
 {
 	int fd = socket(family == QK_V4 ? AF_INET : AF_INET6, type ? type : SOCK_DGRAM,

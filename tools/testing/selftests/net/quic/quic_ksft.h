@@ -73,6 +73,12 @@ struct qk_opts {
 	__u32 server_events;
 };
 
+/* The limits of net.quic.quic_mem as they were. */
+struct qk_limits {
+	int fd;
+	char text[128];
+};
+
 struct qk_pair {
 	int listener;
 	int client;
@@ -86,11 +92,15 @@ __s64 qk_now_ms(void);
 int qk_test_seconds(void);
 int qk_setup(void);
 int qk_link(const char *name, bool up);
+int qk_limits_open(struct qk_limits *l);
+bool qk_limits_set(const struct qk_limits *l, unsigned int bytes);
+bool qk_limits_end(struct qk_limits *l);
 __s64 qk_value(const char *path, const char *name);
 __s64 qk_snmp(const char *name);
 long qk_protocol(const char *name, int column);
 bool qk_sockets_go(enum qk_family family, long sockets);
 bool qk_listed(const char *file, const char *text);
+int qk_udp(enum qk_family family);
 int qk_socket(enum qk_family family, int type);
 socklen_t qk_address(struct sockaddr_storage *ss, int family, const char *text, __u16 port);
 socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, __u16 port);
@@ -111,6 +121,8 @@ int qk_event(int fd, __u8 type, __u8 on);
 int qk_events(int fd, __u32 mask);
 
 /* quic_io.c: messages */
+void qk_cmsg(struct msghdr *msg, int type, const void *data, size_t len);
+int qk_queued(int fd, unsigned long request);
 int qk_wait(int fd, short events);
 ssize_t qk_send(int fd, __s64 id, __u32 stream_flags, const void *buf, size_t len, int flags);
 ssize_t qk_recv(int fd, struct qk_item *it, void *buf, size_t len, int flags);

@@ -58,7 +58,7 @@ static int connect_to_udp(QUIC_SELF(late))
 	struct sockaddr_storage ss;
 	socklen_t len = qk_loopback(&ss, self->opts.family, PORT);
 
-	self->udp = socket(self->opts.family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+	self->udp = qk_udp(self->opts.family);
 	if (self->udp < 0 || bind(self->udp, (struct sockaddr *)&ss, len))
 		return -errno;
 	self->p.client = qk_connect(&self->opts, PORT);

@@ -32,7 +32,7 @@ FIXTURE_SETUP(many)
 	if (ret)
 		SKIP(return, "no QUIC sockets here: %s", strerror(-ret));
 	self->opts.family = variant->family;
-	self->udp = socket(variant->family == QK_V4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+	self->udp = qk_udp(variant->family);
 	ASSERT_LE(0, self->udp);
 }
 

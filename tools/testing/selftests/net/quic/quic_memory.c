@@ -26,7 +26,6 @@
 /* Frames refused before a transfer counts as stuck for want of memory. */
 #define REFUSED		20
 
-#define SYSCTL		"/proc/sys/net/quic/quic_mem"
 #define CGROUPS		"/tmp/quic_memory.cgroup"
 #define GROUP		CGROUPS "/quic_memory"
 
@@ -57,21 +56,6 @@ static long get_file(const char *path)
 
 	qk_close(&fd);
 	return len <= 0 ? -1 : atol(text);
-}
-
-/* Bytes charged to a socket for data received and sent. */
-static int received(int fd)
-{
-	int bytes = -1;
-
-	return ioctl(fd, SIOCINQ, &bytes) ? -errno : bytes;
-}
-
-static int unacked(int fd)
-{
-	int bytes = -1;
-
-	return ioctl(fd, SIOCOUTQ, &bytes) ? -errno : bytes;
 }
 
 /* Write until the socket takes no more; -EAGAIN is the good end. */
@@ -126,8 +110,7 @@ static long fill(struct qk_flow *f, long limit, long (*held)(const struct qk_flo
 
 FIXTURE(mem) {
 	struct qk_pair p, other;
-	int sysctl;
-	char limits[128];
+	struct qk_limits limits;
 };
 
 FIXTURE_VARIANT(mem) {
@@ -139,19 +122,13 @@ FIXTURE_VARIANT_ADD(mem, stream) { SOCK_STREAM };
 
 FIXTURE_SETUP(mem)
 {
-	int fd = qk_socket(QK_V4, 0), ret;
-	ssize_t len;
+	int no_limits = qk_limits_open(&self->limits), ret = qk_setup();
 
 	self->p = (struct qk_pair){ -1, -1, -1 };
 	self->other = (struct qk_pair){ -1, -1, -1 };
-	qk_close(&fd);
-	/* The limits are those of the host, which its first namespace shows. */
-	self->sysctl = open(SYSCTL, O_RDWR);
-	len = self->sysctl < 0 ? -1 : pread(self->sysctl, self->limits, 127, 0);
-	ret = qk_setup();
 	if (ret)
 		SKIP(return, "no QUIC sockets here: %s", strerror(-ret));
-	if (len <= 0)
+	if (no_limits)
 		SKIP(return, "the limits of memory cannot be changed here");
 }
 
@@ -159,22 +136,20 @@ FIXTURE_TEARDOWN(mem)
 {
 	qk_pair_close(&self->p);
 	qk_pair_close(&self->other);
-	if (self->sysctl >= 0) {
-		EXPECT_TRUE(put(self->sysctl, self->limits));
-		close(self->sysctl);
-	}
+	EXPECT_TRUE(qk_limits_end(&self->limits));
 }
 
+/* Bytes charged to the two sockets for data received and sent. */
 static long both(const struct qk_flow *f)
 {
-	return (long)received(f->to) + unacked(f->from);
+	return (long)qk_queued(f->to, SIOCINQ) + qk_queued(f->from, SIOCOUTQ);
 }
 
 QUIC_TEST_F(mem, a_reader_who_never_reads_gets_no_more_than_quic_mem_and_then_all)
 {
 	struct qk_opts opts = { .type = variant->type, .server_param = &wide };
 	struct qk_flow f = { .size = SIZE, .seed = 1 };
-	char limits[64], buf[1000] = "x";
+	char buf[1000] = "x";
 	struct qk_item it;
 	long most;
 
@@ -183,9 +158,7 @@ QUIC_TEST_F(mem, a_reader_who_never_reads_gets_no_more_than_quic_mem_and_then_al
 	ASSERT_EQ(0, qk_set_int(self->p.client, SOL_SOCKET, SO_SNDBUFFORCE, WINDOW));
 	f.from = self->p.client;
 	f.to = self->p.server;
-	snprintf(limits, sizeof(limits), "%u %u %u", LIMIT / 8192, LIMIT / 4096 * 3 / 4,
-		 LIMIT / 4096);
-	ASSERT_TRUE(put(self->sysctl, limits));
+	ASSERT_TRUE(qk_limits_set(&self->limits, LIMIT));
 	most = fill(&f, LIMIT + SLACK, both);
 	TH_LOG("%ld KiB at most", most / 1024);
 	EXPECT_LT(0, most);
@@ -233,7 +206,7 @@ QUIC_TEST_F(mem, errors_of_single_packets_neither_stay_nor_spoil_the_account)
 	ASSERT_EQ((ssize_t)n, qk_hs_send(self->p.client, QUIC_CRYPTO_INITIAL, hello, n, 0));
 	ASSERT_EQ(0, qn_await(self->p.client, timed_out, 3));
 	EXPECT_EQ(0, poll(&(struct pollfd){ self->p.listener, POLLIN, 0 }, 1, 0));
-	EXPECT_EQ(0, received(self->p.client));
+	EXPECT_EQ(0, qk_queued(self->p.client, SIOCINQ));
 	EXPECT_EQ(0, poll(&(struct pollfd){ self->p.client, POLLIN, 0 }, 1, 0));
 	EXPECT_EQ(-1, recv(self->p.client, &c, 1, MSG_ERRQUEUE | MSG_DONTWAIT));
 	EXPECT_EQ(EAGAIN, errno);

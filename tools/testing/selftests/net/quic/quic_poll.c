@@ -44,13 +44,6 @@ static int bits(int fd)
 	return poll(&p, 1, 0) < 0 ? -errno : p.revents;
 }
 
-static int queued(int fd, unsigned long request)
-{
-	int val = -1;
-
-	return ioctl(fd, request, &val) ? -errno : val;
-}
-
 QUIC_TEST_F(polling, a_closed_socket_has_every_bit)
 {
 	int fd = qk_socket(QK_V4, 0);
@@ -193,14 +186,14 @@ QUIC_TEST_F(polling, ioctl_tells_what_is_queued)
 	int val;
 
 	ASSERT_EQ(0, qk_pair_open(&self->p, &self->opts));
-	EXPECT_EQ(0, queued(self->p.server, SIOCINQ));
-	EXPECT_EQ(0, queued(self->p.client, SIOCOUTQNSD));
+	EXPECT_EQ(0, qk_queued(self->p.server, SIOCINQ));
+	EXPECT_EQ(0, qk_queued(self->p.client, SIOCOUTQNSD));
 	ASSERT_EQ(16, qk_send(self->p.client, 0, NEW | FIN, "0123456789abcdef", 16, 0));
 	ASSERT_LE(0, qk_wait(self->p.server, POLLIN));
-	EXPECT_LE(16, queued(self->p.server, SIOCINQ));
-	EXPECT_LE(0, queued(self->p.client, SIOCOUTQ));
-	EXPECT_EQ(-EINVAL, queued(self->p.listener, SIOCINQ));
-	EXPECT_EQ(-EINVAL, queued(self->p.listener, SIOCOUTQ));
+	EXPECT_LE(16, qk_queued(self->p.server, SIOCINQ));
+	EXPECT_LE(0, qk_queued(self->p.client, SIOCOUTQ));
+	EXPECT_EQ(-EINVAL, qk_queued(self->p.listener, SIOCINQ));
+	EXPECT_EQ(-EINVAL, qk_queued(self->p.listener, SIOCOUTQ));
 	EXPECT_EQ(-1, ioctl(self->p.client, 0x8999, &val));
 	EXPECT_EQ(ENOTTY, errno);
 	EXPECT_EQ(-1, ioctl(self->p.client, SIOCINQ, (void *)8));
@@ -217,10 +210,10 @@ QUIC_TEST_F(polling, what_is_sent_is_released_by_acknowledgments)
 	f.to = self->p.server;
 	ASSERT_EQ(0, qk_flow_run(&f, 1));
 	/* The last acknowledgment may be delayed by max_ack_delay. */
-	while (queued(self->p.client, SIOCOUTQ) > 0 && qk_now_ms() - start < qk_wait_ms())
+	while (qk_queued(self->p.client, SIOCOUTQ) > 0 && qk_now_ms() - start < qk_wait_ms())
 		poll(NULL, 0, 5);
-	EXPECT_EQ(0, queued(self->p.client, SIOCOUTQ));
-	EXPECT_EQ(0, queued(self->p.client, SIOCOUTQNSD));
+	EXPECT_EQ(0, qk_queued(self->p.client, SIOCOUTQ));
+	EXPECT_EQ(0, qk_queued(self->p.client, SIOCOUTQNSD));
 }
 
 TEST_HARNESS_MAIN

@@ -24,13 +24,10 @@ ssize_t qk_hs_send(int fd, __u8 level, const void *buf, size_t len, int flags)
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	struct quic_handshake_info info = { .crypto_level = level };
 	ssize_t ret;
 
-	cmsg->cmsg_level = SOL_QUIC;
-	cmsg->cmsg_type = QUIC_HANDSHAKE_INFO;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(struct quic_handshake_info));
-	*(__u8 *)CMSG_DATA(cmsg) = level;
+	qk_cmsg(&msg, QUIC_HANDSHAKE_INFO, &info, sizeof(info));
 	ret = sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
 	return ret < 0 ? -errno : ret;
 }
