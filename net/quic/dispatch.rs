@@ -5,7 +5,9 @@
 //! Where they differ by protocols or server names, the first Initial packets are opened (their
 //! keys are no secret) until the ClientHello is there, which may take several packets. The
 //! listener that fits best (`listening.rs`) gets the request, and all further packets of it
-//! through the lookup table. Softirq context.
+//! through the lookup table. Where no ClientHello could change the choice, a client that waits for
+//! an answer to a part of one gets its listener without the rest, and the TLS library at that
+//! listener judges what it asks for. Softirq context.
 
 #![forbid(unsafe_code)]
 
@@ -114,6 +116,11 @@ pub(crate) fn judge(
                 None => Chosen::Refused(incoming, NO_APPLICATION_PROTOCOL),
             },
             Hello::Malformed => any(),
+            // There are clients (OpenSSL) that do not send again what was lost until something else
+            // is acknowledged, which only a connection does.
+            Hello::Incomplete if pending.is_overdue() && tables.want_the_same(tunnel, meta) => {
+                any()
+            }
             Hello::Incomplete => match keep(demux, key, incoming, pending, skb) {
                 Ok(verdict) => return verdict,
                 Err(joined) => {

@@ -64,6 +64,10 @@ const MAX_PACKETS: usize = 8;
 const MAX_BYTES: usize = 64 << 10;
 /// How long one waits for its next packet.
 const LIFETIME: Duration = Duration::from_secs(5);
+/// A packet that comes so long after the first one is not of the same flight: the client has waited
+/// for an answer, and asks. Less than any client's first probe time-out, which RFC 9002 6.2.2 has at
+/// a second, more than the packets of a flight are apart.
+const FLIGHT: Duration = Duration::from_millis(200);
 /// Those whose time is over within this go together, milliseconds.
 const SLACK: u32 = 250;
 /// When to look after those that are kept, milliseconds.
@@ -76,6 +80,8 @@ pub(crate) struct Pending {
     pub(crate) packets: Vec<SkBuff>,
     /// The client's address is proven.
     pub(crate) is_proven: bool,
+    /// When its first packet came.
+    began: Instant,
     /// Those of the network namespace.
     counters: Arc<Counters>,
     /// Memory of all this, bytes.
@@ -92,6 +98,7 @@ impl Pending {
             collector: Box::try_new(collector).ok()?,
             packets: Vec::new(),
             is_proven: false,
+            began: now(),
             counters: counters.clone(),
             bytes: size_of::<HelloCollector>(),
             ticket: 0,
@@ -106,6 +113,11 @@ impl Pending {
                 self.collector.push(&mut copy);
             }
         }
+    }
+
+    /// Whether the client, whose packets can be read, asks why nothing of them is acknowledged.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.collector.has_opened() && now().since(self.began) > FLIGHT
     }
 
     fn push(&mut self, skb: SkBuff) -> Result<(), ()> {

@@ -225,6 +225,24 @@ impl Tables {
             .is_some()
     }
 
+    /// Whether all listeners for a datagram, if there are several, want the same clients: then no
+    /// ClientHello is needed to choose.
+    pub(crate) fn want_the_same(&self, tunnel: &Tunnel<Demux>, meta: &UdpMeta) -> bool {
+        let mut first: Option<[Arc<KVec<u8>>; 2]> = None;
+        let mut same = true;
+        self.listeners
+            .for_each(&Self::port_key(tunnel, &meta.local), |l| {
+                if l.fits_address(tunnel, meta).is_none() {
+                    return;
+                }
+                let [alpn, servers] =
+                    first.get_or_insert_with(|| [l.alpn.clone(), l.servers.clone()]);
+                same &= alpn.as_slice() == l.alpn.as_slice()
+                    && servers.as_slice() == l.servers.as_slice();
+            });
+        same
+    }
+
     /// Whether a listener for a datagram has one of the client's protocols, whatever servers it names.
     pub(crate) fn has_protocol(
         &self,

@@ -249,6 +249,7 @@ pub struct HelloCollector {
     keys: RxKeys,
     stream: CryptoStream,
     bytes: Vec<u8>,
+    has_opened: bool,
 }
 
 impl HelloCollector {
@@ -260,6 +261,7 @@ impl HelloCollector {
             keys: keys.rx?,
             stream: CryptoStream::new(),
             bytes: Vec::new(),
+            has_opened: false,
         })
     }
 
@@ -286,6 +288,7 @@ impl HelloCollector {
         let Ok(opened) = packet::open(bytes, header, &mut self.keys, 0) else {
             return;
         };
+        self.has_opened = true;
         let base = opened.payload.start.saturating_add(at);
         let end = opened.payload.end.saturating_add(at);
         let mut reader = Reader::new(copy.bytes().get(base..end).unwrap_or_default());
@@ -311,6 +314,11 @@ impl HelloCollector {
                 return;
             }
         }
+    }
+
+    /// Whether a packet was the client's: it could be opened.
+    pub fn has_opened(&self) -> bool {
+        self.has_opened
     }
 
     /// What is known so far.

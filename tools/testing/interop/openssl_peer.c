@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <openssl/err.h>
 #include <openssl/quic.h>
 #include <openssl/ssl.h>
@@ -155,6 +156,20 @@ static int server(char **argv)
 	fail("accept");
 }
 
+/* How the connection ended, as far as OpenSSL knows. */
+static void __attribute__((noreturn)) fail_of(SSL *conn, const char *what)
+{
+	SSL_CONN_CLOSE_INFO info;
+
+	if (SSL_get_conn_close_info(conn, &info, sizeof(info)))
+		warnx("closed by the %s, %s error %#llx, frame %#llx: %.*s",
+		      info.flags & SSL_CONN_CLOSE_FLAG_LOCAL ? "client" : "server",
+		      info.flags & SSL_CONN_CLOSE_FLAG_TRANSPORT ? "transport" : "application",
+		      (unsigned long long)info.error_code, (unsigned long long)info.frame_type,
+		      (int)info.reason_len, info.reason ? info.reason : "");
+	fail(what);
+}
+
 static int keep_session(SSL *ssl, SSL_SESSION *new)
 {
 	SSL_SESSION_free(session);
@@ -177,7 +192,7 @@ static SSL *open_connection(SSL_CTX *ctx, struct address *addr, const char *name
 	if (session && !SSL_set_session(conn, session))
 		fail("session");
 	if (SSL_connect(conn) < 1)
-		fail("handshake");
+		fail_of(conn, "handshake");
 	printf("connected: %s, %s\n", SSL_get_cipher(conn),
 	       SSL_session_reused(conn) ? "resumed" : "full handshake");
 	return conn;
@@ -227,6 +242,19 @@ static void fetch(SSL *conn, int count, char **paths)
 	free(streams);
 }
 
+/* It comes with the answers, or later where it was lost. */
+static void await_ticket(SSL *conn)
+{
+	int turns;
+
+	for (turns = 0; !session && turns < 1000; turns++) {
+		SSL_handle_events(conn);
+		usleep(10000);
+	}
+	if (!session)
+		errx(1, "the server sent no ticket");
+}
+
 static void close_connection(SSL *conn)
 {
 	while (SSL_shutdown(conn) == 0)
@@ -255,11 +283,9 @@ static int client(int argc, char **argv)
 	SSL_CTX_sess_set_new_cb(ctx, keep_session);
 	conn = open_connection(ctx, &addr, argv[3]);
 	if (getenv("RESUME")) {
-		/* The ticket comes with or before the answers. */
 		fetch(conn, argc - 5, argv + 5);
+		await_ticket(conn);
 		close_connection(conn);
-		if (!session)
-			errx(1, "the server sent no ticket");
 		conn = open_connection(ctx, &addr, argv[3]);
 		if (!SSL_session_reused(conn))
 			errx(1, "the session was not resumed");

@@ -6,6 +6,7 @@ What it spoils gets a checksum that fits, as it sends it anew, so that the damag
 dropped by UDP, as that of netem would be. No more than BURST datagrams in a row are hit in one direction.
 
 relay.py LISTEN-HOST LISTEN-PORT SERVER-HOST SERVER-PORT drop|corrupt PERCENT BURST SEED
+relay.py LISTEN-HOST LISTEN-PORT SERVER-HOST SERVER-PORT drop-number N     the N-th datagram of each client, nothing else
 Says "listening" once it is ready, and at the end (SIGTERM) how many datagrams passed and were hit.
 """
 import random
@@ -37,9 +38,35 @@ class Direction:
         return bytes(spoilt)
 
 
-def main():
-    host, port, server_host, server_port, how, percent, burst, seed = sys.argv[1:]
+class Number:
+    """One direction of one client: loses the datagram of a number, or none."""
+
+    def __init__(self, number):
+        self.left, self.passed, self.hit = number, 0, 0
+
+    def treat(self, data):
+        """The datagram to send on, or None."""
+        self.left -= 1
+        if self.left == 0:
+            self.hit += 1
+            return None
+        self.passed += 1
+        return data
+
+
+def ways(how, args):
+    """What makes the directions from and to a client."""
+    if how == "drop-number":
+        (number,) = args
+        return lambda: Number(int(number)), lambda: Number(0)
+    percent, burst, seed = args
     rng = random.Random(int(seed))
+    make = lambda: Direction(how, float(percent) / 100, int(burst), rng)
+    return make, make
+
+
+def main():
+    host, port, server_host, server_port, how, *args = sys.argv[1:]
     server = (server_host, int(server_port))
     selector = selectors.DefaultSelector()
     front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -47,17 +74,18 @@ def main():
     selector.register(front, selectors.EVENT_READ, None)
     directions = []
     clients = {}
+    from_client, to_client = ways(how, args)
 
-    def new_direction():
-        directions.append(Direction(how, float(percent) / 100, int(burst), rng))
+    def new_direction(make):
+        directions.append(make())
         return directions[-1]
 
     def client(addr):
         if addr not in clients:
             back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             back.connect(server)
-            selector.register(back, selectors.EVENT_READ, (addr, new_direction()))
-            clients[addr] = (back, new_direction())
+            selector.register(back, selectors.EVENT_READ, (addr, new_direction(to_client)))
+            clients[addr] = (back, new_direction(from_client))
         return clients[addr]
 
     def report(*_):

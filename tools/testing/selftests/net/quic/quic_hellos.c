@@ -108,6 +108,107 @@ QUIC_TEST_F(hellos, hellos_that_came_whole_do_not_count_among_those_that_wait)
 	EXPECT_EQ(retries, qk_snmp("QuicRetryOut"));
 }
 
+/* Longer than the packets of a flight are apart. */
+#define PATIENCE_MS	300
+
+/*
+ * A half, and again after a while as of a client that waits for an answer, from
+ * a socket that is returned.
+ */
+static int ask_again(const struct qk_opts *opts, __u16 to, const __u8 *half)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = qk_loopback(&ss, opts->family, to);
+	int udp = qk_udp(opts->family), i;
+
+	if (udp < 0 || connect(udp, (struct sockaddr *)&ss, len))
+		return -errno;
+	for (i = 0; i < 2; i++) {
+		if (i)
+			poll(NULL, 0, PATIENCE_MS);
+		if (send(udp, half, QK_INITIAL, 0) < 0)
+			return -errno;
+	}
+	return udp;
+}
+
+static bool nobody_waits(int listener)
+{
+	struct pollfd pfd = { .fd = listener, .events = POLLIN };
+
+	return poll(&pfd, 1, PATIENCE_MS) == 0;
+}
+
+/* There are clients that send nothing lost again before something else is acknowledged. */
+QUIC_TEST_F(hellos, a_client_that_waits_with_half_a_hello_is_acknowledged)
+{
+	int half, udp, accepted;
+	__u8 packets[HALVES][QK_INITIAL];
+
+	ASSERT_EQ(0, capture_hello(&self->opts, packets));
+	self->opts.alpn = "h3";
+	self->listener = qk_listen(&self->opts);
+	ASSERT_LE(0, self->listener);
+	for (half = 0; half < HALVES; half++) {
+		udp = ask_again(&self->opts, qk_port(self->listener), packets[half]);
+		ASSERT_LE(0, udp);
+		accepted = qk_accept(self->listener);
+		EXPECT_LE(0, accepted) {
+			TH_LOG("half %d: %s", half, strerror(-accepted));
+		}
+		EXPECT_LT(0, qk_wait(udp, POLLIN)) {
+			TH_LOG("half %d is not acknowledged", half);
+		}
+		qk_close(&udp);
+		qk_close(&accepted);
+	}
+	EXPECT_TRUE(hellos_are_kept(false));
+}
+
+QUIC_TEST_F(hellos, half_a_hello_chooses_none_of_two_listeners)
+{
+	__u8 packets[HALVES][QK_INITIAL];
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int udp, other;
+
+	ASSERT_EQ(0, capture_hello(&self->opts, packets));
+	self->opts.alpn = "h3";
+	self->listener = qk_listen(&self->opts);
+	ASSERT_LE(0, self->listener);
+	self->opts.alpn = "doq";
+	len = qk_loopback(&ss, variant->family, qk_port(self->listener));
+	other = qk_socket(variant->family, 0);
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, qk_apply(other, &self->opts, true));
+	ASSERT_EQ(0, bind(other, (struct sockaddr *)&ss, len));
+	ASSERT_EQ(0, listen(other, 1));
+	udp = ask_again(&self->opts, qk_port(other), packets[0]);
+	ASSERT_LE(0, udp);
+	EXPECT_TRUE(nobody_waits(self->listener));
+	EXPECT_TRUE(nobody_waits(other));
+	EXPECT_TRUE(hellos_are_kept(true));
+	qk_close(&udp);
+	qk_close(&other);
+}
+
+/* Packets under keys that are not the client's are no question. */
+QUIC_TEST_F(hellos, a_packet_that_cannot_be_read_is_not_answered)
+{
+	__u8 packets[HALVES][QK_INITIAL];
+	int udp;
+
+	ASSERT_EQ(0, capture_hello(&self->opts, packets));
+	packets[0][QK_INITIAL - 1] ^= 1;
+	self->opts.alpn = "h3";
+	self->listener = qk_listen(&self->opts);
+	ASSERT_LE(0, self->listener);
+	udp = ask_again(&self->opts, qk_port(self->listener), packets[0]);
+	ASSERT_LE(0, udp);
+	EXPECT_TRUE(nobody_waits(self->listener));
+	qk_close(&udp);
+}
+
 #define CLIENTS		400
 #define TRIES		5
 
