@@ -21,9 +21,9 @@ wanted() {
 run() { if wanted "$1"; then check "debug-$1" "${@:2}"; fi; }
 
 check debug-module 'module: quic.ko for the debug kernel' "$TOP/scripts/debug/module.sh"
-build_tests() { in_root -w "$TOP/tools" cargo test --locked --release --workspace --no-run; }
+build_tests() { in_root -w "$TOP/tools" cargo test --locked --release --workspace --all-features --no-run; }
 # The guest has no compiler: what its tests compile elsewhere, c_api has compiled before.
-build_c() { in_root -w "$TOP/tools" cargo test --locked --release --workspace --test c_api; }
+build_c() { in_root -w "$TOP/tools" cargo test --locked --release --workspace --all-features --test c_api; }
 if wanted tools; then
 	"$TOP/scripts/build-tools.sh"
 	check debug-tools 'tools: the tests of the library' build_tests

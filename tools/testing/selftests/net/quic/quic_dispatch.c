@@ -346,6 +346,13 @@ QUIC_TEST_F(dispatch, incomplete_hellos_go_with_the_last_listener)
 	EXPECT_EQ(0, qk_snmp("QuicHelloBytes"));
 }
 
+#define TOO_SLOW	"too slow: hellos are given up as fast as this machine sends them"
+
+static bool half_is_taken(void)
+{
+	return qk_snmp("QuicHelloBytes") >= (2 << 20) - (64 << 10);
+}
+
 /* Half of the room is for anybody, the other half for those who answer a Retry. */
 TEST_F_TIMEOUT(dispatch, under_a_flood_a_client_proves_its_address_before_its_hello_is_kept,
 	       4 * qk_test_seconds())
@@ -356,8 +363,8 @@ TEST_F_TIMEOUT(dispatch, under_a_flood_a_client_proves_its_address_before_its_he
 
 	ASSERT_EQ(0, start(self, variant->family, &place));
 	ASSERT_EQ(0, flood(variant->family, 3000));
-	if (qk_snmp("QuicRetryOut") == 0 && qk_snmp("QuicHelloBytes") < (2 << 20) - (64 << 10))
-		SKIP(return, "too slow: hellos are given up as fast as this machine sends them");
+	if (qk_snmp("QuicRetryOut") == 0 && !half_is_taken())
+		SKIP(return, TOO_SLOW);
 	EXPECT_TRUE(hello_bytes(are_many));
 	EXPECT_LT(0, qk_snmp("QuicRetryOut"));
 	EXPECT_GE((2 << 20) + (64 << 10), qk_snmp("QuicHelloBytes"));
@@ -368,6 +375,8 @@ TEST_F_TIMEOUT(dispatch, under_a_flood_a_client_proves_its_address_before_its_he
 	/* The flood goes on while the client proves itself. */
 	ASSERT_EQ(0, flood(variant->family, 3000));
 	ask_all(_metadata, self, variant->family, &large, 1, 2500);
+	if (qk_snmp("QuicRetryIn") == in && !half_is_taken())
+		SKIP(return, TOO_SLOW);
 	EXPECT_LT(in, qk_snmp("QuicRetryIn"));
 }
 

@@ -87,7 +87,8 @@ static bool hellos_are_kept(bool kept)
 }
 
 /* More in five seconds than may wait for their other half at a time. */
-QUIC_TEST_F(hellos, hellos_that_came_whole_do_not_count_among_those_that_wait)
+TEST_F_TIMEOUT(hellos, hellos_that_came_whole_do_not_count_among_those_that_wait,
+	       4 * qk_test_seconds())
 {
 	__u8 packets[HALVES][QK_INITIAL];
 	__s64 retries = qk_snmp("QuicRetryOut");
