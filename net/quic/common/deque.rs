@@ -79,30 +79,6 @@ impl<T> Deque<T> {
         Ok(())
     }
 
-    /// Puts an item before the first.  Without memory it comes back and the queue is as it was.
-    pub fn push_front(&mut self, item: T) -> Result<(), PushError<T>> {
-        let mut head = self.head;
-        if head == 0 {
-            match self.new_chunk() {
-                Ok(chunk) => {
-                    if let Err(PushError(chunk)) = self.chunks.try_insert(0, chunk) {
-                        self.spare = Some(chunk);
-                        return Err(PushError(item));
-                    }
-                }
-                Err(AllocError) => return Err(PushError(item)),
-            }
-            head = Self::CHUNK;
-        }
-        self.head = head.saturating_sub(1);
-        match self.slot_mut(self.head) {
-            Some(slot) => *slot = Some(item),
-            None => return Err(PushError(item)),
-        }
-        self.len = self.len.saturating_add(1);
-        Ok(())
-    }
-
     /// Removes the first item.
     pub fn pop_front(&mut self) -> Option<T> {
         if self.len == 0 {
@@ -172,32 +148,6 @@ impl<T> Deque<T> {
     /// The items from front to back.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.chunks.iter().flat_map(|chunk| chunk.iter().flatten())
-    }
-
-    /// The items from front to back, to be changed in place.
-    pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> {
-        let chunks = self.chunks.iter_mut();
-        chunks.flat_map(|chunk| chunk.iter_mut().flatten())
-    }
-
-    /// The items from position `index` on.
-    pub fn iter_from(&self, index: usize) -> impl DoubleEndedIterator<Item = &T> {
-        let (chunk, slot) = Self::split(self.head.saturating_add(index));
-        let head = self.chunks.get(chunk).and_then(|chunk| chunk.get(slot..));
-        let tail = self.chunks.get(chunk.saturating_add(1)..);
-        let tail = tail.unwrap_or_default().iter();
-        let slots = head
-            .unwrap_or_default()
-            .iter()
-            .chain(tail.flat_map(|chunk| chunk.iter()));
-        slots.flatten()
-    }
-
-    /// Keeps the first `len` items.
-    pub fn truncate(&mut self, len: usize) {
-        while self.len > len {
-            self.pop_back();
-        }
     }
 
     /// Removes all items and gives the memory back.

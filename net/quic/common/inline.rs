@@ -25,22 +25,6 @@ impl<T: Copy, const N: usize> InlineVec<T, N> {
         Self(Repr::Inline([None; N]))
     }
 
-    /// Number of values.
-    pub fn len(&self) -> usize {
-        match &self.0 {
-            Repr::Inline(slots) => slots.iter().take_while(|slot| slot.is_some()).count(),
-            Repr::Heap(vec) => vec.len(),
-        }
-    }
-
-    /// True when there is none.
-    pub fn is_empty(&self) -> bool {
-        match &self.0 {
-            Repr::Inline(slots) => slots.first().is_none_or(Option::is_none),
-            Repr::Heap(vec) => vec.is_empty(),
-        }
-    }
-
     /// Appends a value.  On failure the list is as before.
     pub fn try_push(&mut self, value: T) -> Result<(), AllocError> {
         match &mut self.0 {
@@ -58,14 +42,6 @@ impl<T: Copy, const N: usize> InlineVec<T, N> {
                 Ok(())
             }
             Repr::Heap(vec) => Ok(vec.try_push(value)?),
-        }
-    }
-
-    /// True when the next [`InlineVec::try_push`] cannot fail.
-    pub fn has_room(&self) -> bool {
-        match &self.0 {
-            Repr::Inline(slots) => slots.iter().any(Option::is_none),
-            Repr::Heap(vec) => vec.len() < vec.capacity(),
         }
     }
 
@@ -95,19 +71,6 @@ impl<T: Copy, const N: usize> InlineVec<T, N> {
         };
         slots.iter().map_while(Option::as_ref).chain(heap)
     }
-
-    /// The last value.
-    pub fn last(&self) -> Option<&T> {
-        match &self.0 {
-            Repr::Inline(slots) => slots.iter().rev().find_map(Option::as_ref),
-            Repr::Heap(vec) => vec.last(),
-        }
-    }
-
-    /// Removes all values and gives the memory back.
-    pub fn clear(&mut self) {
-        *self = Self::new();
-    }
 }
 
 impl<T: Copy, const N: usize> Default for InlineVec<T, N> {
@@ -130,15 +93,11 @@ mod tests {
     #[test]
     fn values_keep_their_order_across_the_move_to_the_heap() {
         let mut list = InlineVec::<u32, 3>::new();
-        assert!(list.is_empty());
         for value in 0..20 {
-            assert_eq!(list.len(), value as usize);
+            assert!(list.iter().copied().eq(0..value));
             list.try_push(value).unwrap();
-            assert_eq!(list.last(), Some(&value));
         }
         assert!(list.iter().copied().eq(0..20));
-        list.clear();
-        assert!(list.is_empty() && list.has_room());
     }
 
     #[test]
@@ -146,7 +105,6 @@ mod tests {
         let mut list = InlineVec::<u32, 2>::new();
         list.try_push(1).unwrap();
         list.try_push(2).unwrap();
-        assert!(!list.has_room());
         fail::after(0);
         assert_eq!(list.try_push(3), Err(AllocError));
         assert!(list.iter().copied().eq([1, 2]));

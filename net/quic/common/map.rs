@@ -122,11 +122,6 @@ impl<K: Ord + Copy, V> OrdMap<K, V> {
             .map(|(key, value)| (*key, value))
     }
 
-    /// The entry with the largest key.
-    pub fn last(&self) -> Option<(K, &V)> {
-        self.spine.last()?.last().map(|(key, value)| (*key, value))
-    }
-
     /// The entry with the smallest key, its value to be changed in place.
     pub fn first_mut(&mut self) -> Option<(K, &mut V)> {
         let (key, value) = self.spine.first_mut()?.first_mut()?;
@@ -142,13 +137,6 @@ impl<K: Ord + Copy, V> OrdMap<K, V> {
     /// Removes the entry with the smallest key.
     pub fn pop_first(&mut self) -> Option<(K, V)> {
         self.remove_slot(Slot { leaf: 0, index: 0 })
-    }
-
-    /// Removes the entry with the largest key.
-    pub fn pop_last(&mut self) -> Option<(K, V)> {
-        let leaf = self.spine.len().checked_sub(1)?;
-        let index = self.spine.get(leaf)?.len().checked_sub(1)?;
-        self.remove_slot(Slot { leaf, index })
     }
 
     /// The entry with the largest key that is at most `key`.
@@ -205,49 +193,6 @@ impl<K: Ord + Copy, V> OrdMap<K, V> {
             .iter_mut()
             .chain(tail.iter_mut().flat_map(|leaf| leaf.iter_mut()));
         entries.map(|(key, value)| (*key, value))
-    }
-
-    /// Removes the entries with `from <= key < to`, in order, and hands each to `sink`.
-    pub fn remove_range(&mut self, from: K, to: K, mut sink: impl FnMut(K, V)) {
-        loop {
-            let slot = self.find(&from).unwrap_or_else(|slot| slot);
-            let slot = self.settle(slot);
-            match self
-                .spine
-                .get(slot.leaf)
-                .and_then(|leaf| leaf.get(slot.index))
-            {
-                Some((key, _)) if *key < to => {}
-                _ => return,
-            }
-            if let Some((key, value)) = self.remove_slot(slot) {
-                sink(key, value);
-            }
-        }
-    }
-
-    /// Keeps the entries for which `keep` says so.
-    pub fn retain(&mut self, mut keep: impl FnMut(K, &mut V) -> bool) {
-        let mut leaf = self.spine.len();
-        while let Some(at) = leaf.checked_sub(1) {
-            leaf = at;
-            let mut index = self.spine.get(at).map_or(0, |leaf| leaf.len());
-            while let Some(below) = index.checked_sub(1) {
-                index = below;
-                let entry = self.spine.get_mut(at).and_then(|leaf| leaf.get_mut(index));
-                let gone = entry.is_some_and(|(key, value)| !keep(*key, value));
-                if gone {
-                    self.take(Slot { leaf: at, index });
-                }
-            }
-            self.drop_leaf_if_empty(at);
-            self.merge(at);
-        }
-    }
-
-    /// Removes all entries.
-    pub fn clear(&mut self) {
-        *self = Self::new();
     }
 }
 

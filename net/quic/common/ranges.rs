@@ -173,12 +173,6 @@ impl RangeSet {
         self.ranges.remove(0)
     }
 
-    /// How many numbers are in the set.
-    pub fn total(&self) -> u64 {
-        let sizes = self.ranges.iter().map(|r| r.end.saturating_sub(r.start));
-        sizes.fold(0, u64::saturating_add)
-    }
-
     /// Removes all numbers and keeps the memory.
     pub fn clear(&mut self) {
         self.ranges.clear();

@@ -28,14 +28,6 @@ impl Instant {
         self.0
     }
 
-    /// The point `span` later, or `None` past the end of time.
-    pub const fn checked_add(self, span: Duration) -> Option<Self> {
-        match self.0.checked_add(span.0) {
-            Some(nanos) => Some(Self(nanos)),
-            None => None,
-        }
-    }
-
     /// The point `span` later, at most [`Instant::FAR`].
     pub const fn saturating_add(self, span: Duration) -> Self {
         Self(self.0.saturating_add(span.0))
@@ -115,14 +107,6 @@ impl Duration {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// The sum, or `None` when it does not fit.
-    pub const fn checked_add(self, other: Self) -> Option<Self> {
-        match self.0.checked_add(other.0) {
-            Some(nanos) => Some(Self(nanos)),
-            None => None,
-        }
-    }
-
     /// The difference, at least zero.
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
@@ -149,14 +133,6 @@ impl Duration {
         }
     }
 
-    /// The span divided by `divisor`, or `None` for zero.
-    pub const fn checked_div(self, divisor: u64) -> Option<Self> {
-        match self.0.checked_div(divisor) {
-            Some(nanos) => Some(Self(nanos)),
-            None => None,
-        }
-    }
-
     /// The distance between two spans.
     pub const fn abs_diff(self, other: Self) -> Self {
         Self(self.0.abs_diff(other.0))
@@ -178,8 +154,6 @@ mod tests {
         assert_eq!(Duration::from_secs(u64::MAX), Duration::MAX);
         assert_eq!(Duration::from_nanos(1).saturating_shl(64), Duration::MAX);
         assert_eq!(Duration::from_nanos(3).saturating_shl(4).as_nanos(), 48);
-        assert_eq!(Duration::from_nanos(3).checked_div(0), None);
-        assert_eq!(Instant::FAR.checked_add(Duration::from_nanos(1)), None);
         assert_eq!(Instant::FAR.saturating_add(Duration::MAX), Instant::FAR);
         let (early, late) = (Instant::from_nanos(5), Instant::from_nanos(9));
         assert_eq!(late.since(early), Duration::from_nanos(4));

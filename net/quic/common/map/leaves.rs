@@ -44,17 +44,6 @@ impl<K: Ord + Copy, V> OrdMap<K, V> {
         }
     }
 
-    /// Moves a position behind the end of a leaf to the start of the next.
-    pub(super) fn settle(&self, slot: Slot) -> Slot {
-        match self.spine.get(slot.leaf) {
-            Some(leaf) if slot.index >= leaf.len() => Slot {
-                leaf: slot.leaf.saturating_add(1),
-                index: 0,
-            },
-            _ => slot,
-        }
-    }
-
     pub(super) fn before(&self, slot: Slot) -> Option<Slot> {
         if let Some(index) = slot.index.checked_sub(1) {
             return Some(Slot { index, ..slot });
@@ -112,7 +101,7 @@ impl<K: Ord + Copy, V> OrdMap<K, V> {
         Some(entry)
     }
 
-    pub(super) fn take(&mut self, slot: Slot) -> Option<(K, V)> {
+    fn take(&mut self, slot: Slot) -> Option<(K, V)> {
         let entry = self.spine.get_mut(slot.leaf)?.remove(slot.index)?;
         self.len = self.len.saturating_sub(1);
         Some(entry)
@@ -125,7 +114,7 @@ impl<K: Ord + Copy, V> OrdMap<K, V> {
     }
 
     /// Joins a leaf that got small with the next one, so that sparse removal frees memory.
-    pub(super) fn merge(&mut self, at: usize) {
+    fn merge(&mut self, at: usize) {
         let next = at.saturating_add(1);
         let (Some(left), Some(right)) = (self.spine.get(at), self.spine.get(next)) else {
             return;
