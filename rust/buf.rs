@@ -45,13 +45,6 @@ impl Chunk {
     /// The largest chunk that is filled at once: four pages, which the allocator gives easily.
     pub const MAX: usize = 16 << 10;
 
-    /// Copies `bytes`.
-    pub fn try_from_slice(bytes: &[u8]) -> Result<Chunk, AllocError> {
-        let mut data = Vec::try_with_capacity(bytes.len())?;
-        data.try_extend_from_slice(bytes)?;
-        Ok(Chunk(data))
-    }
-
     /// Takes up to `len` bytes, and at most [`Chunk::MAX`], from `iter`. Process context.
     ///
     /// Fewer come when `iter` ends. When the memory of the caller cannot be read, nothing has been

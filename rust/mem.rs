@@ -130,11 +130,6 @@ impl<T> Box<T> {
         let place = KBox::<T>::new_uninit(gfp.flags())?;
         Ok(Box(place.write(init())))
     }
-
-    /// Moves the value out of the heap.
-    pub fn into_inner(self) -> T {
-        KBox::into_inner(self.0)
-    }
 }
 
 impl<T> Deref for Box<T> {

@@ -20,7 +20,6 @@ pub(crate) fn errno(error: CoreError) -> Error {
         CoreError::MsgSize => EMSGSIZE,
         CoreError::NoMemory => ENOMEM,
         CoreError::Busy => EBUSY,
-        CoreError::NetUnreach => ENETUNREACH,
         CoreError::Unsupported => EOPNOTSUPP,
     }
 }

@@ -66,12 +66,6 @@ impl RawSock {
         unsafe { (*self.as_ptr()).__sk_common.skc_family == bindings::AF_INET6 as u16 }
     }
 
-    /// `SOCK_STREAM` or `SOCK_DGRAM`.
-    pub fn kind(&self) -> u16 {
-        // SAFETY: a valid socket.
-        unsafe { (*self.as_ptr()).sk_type }
-    }
-
     /// `IPV6_V6ONLY`.
     pub fn v6only(&self) -> bool {
         // SAFETY: a valid socket.

@@ -236,7 +236,6 @@ impl SkBuff {
             remote: with_scope(SocketAddr::new(src, port(0)), ifindex),
             local: with_scope(SocketAddr::new(dst, port(2)), ifindex),
             ecn: tos & 3,
-            ifindex,
             // SAFETY: valid by the type invariant.
             vrf: unsafe { bindings::skb_vrf(self.as_ptr(), v6) },
         }
@@ -259,8 +258,6 @@ pub struct UdpMeta {
     pub local: SocketAddr,
     /// The two ECN bits.
     pub ecn: u8,
-    /// Index of the interface.
-    pub ifindex: i32,
     /// Index of the VRF that the interface belongs to, 0 for none.
     pub vrf: i32,
 }

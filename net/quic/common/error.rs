@@ -167,8 +167,6 @@ pub enum Error {
     NoMemory,
     /// EBUSY: under way already.
     Busy,
-    /// ENETUNREACH: no path.
-    NetUnreach,
     /// EOPNOTSUPP: the peer does not take it.
     Unsupported,
 }

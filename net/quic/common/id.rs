@@ -189,11 +189,6 @@ pub enum Space {
 impl Space {
     /// All spaces, in the order of the handshake.
     pub const ALL: [Space; 3] = [Space::Initial, Space::Handshake, Space::Data];
-
-    /// The position in [`Space::ALL`].
-    pub const fn index(self) -> usize {
-        self as usize
-    }
 }
 
 /// An encryption level (RFC 9001 section 2.1).
@@ -255,6 +250,7 @@ impl Version {
 
     /// True for a version of the form 0x?a?a?a?a, which exists only to be refused
     /// (RFC 9000 section 15).
+    #[cfg(test)]
     pub const fn is_reserved(self) -> bool {
         self.0 & 0x0f0f_0f0f == 0x0a0a_0a0a
     }

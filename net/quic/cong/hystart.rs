@@ -80,6 +80,7 @@ impl HyStart {
     }
 
     /// The current phase.
+    #[cfg(test)]
     pub fn phase(&self) -> Phase {
         self.phase
     }

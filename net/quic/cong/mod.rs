@@ -202,6 +202,7 @@ impl Congestion {
     }
 
     /// Recovery periods entered so far.
+    #[cfg(test)]
     pub fn events(&self) -> u64 {
         self.events
     }

@@ -86,11 +86,6 @@ impl<'a> ClientHello<'a> {
         self.server_name
     }
 
-    /// Whether the client asks for TLS's compatibility mode, which QUIC forbids.
-    pub fn has_session_id(&self) -> bool {
-        self.has_session_id
-    }
-
     /// Whether `bytes`, the start of the CRYPTO stream, are a ClientHello that asks for TLS's
     /// compatibility mode. One that is cut before it says so is left to the TLS library.
     pub fn is_compatibility_mode(bytes: &[u8]) -> bool {
@@ -198,7 +193,7 @@ mod tests {
         let alpns: std::vec::Vec<_> = hello.alpns().collect();
         assert_eq!(alpns, [b"h3".as_slice(), b"h3-29"]);
         assert_eq!(hello.server_name(), Some(b"example.org".as_slice()));
-        assert!(!hello.has_session_id());
+        assert!(!hello.has_session_id);
     }
 
     // RFC 9001 8.4 #2 test
@@ -253,7 +248,7 @@ mod tests {
         let Parsed::Complete(hello) = ClientHello::parse(&bytes) else {
             panic!("not read");
         };
-        assert!(hello.has_session_id());
+        assert!(hello.has_session_id);
         assert_eq!(hello.alpns().count(), 0);
         assert_eq!(hello.server_name(), None);
     }

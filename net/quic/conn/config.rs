@@ -7,7 +7,8 @@
 use super::event::EventMask;
 use crate::{
     common::time::Duration,
-    cong::Algorithm, //
+    cong::Algorithm,
+    recovery::rtt::INITIAL_RTT, //
 };
 
 /// What a client does with a Version Negotiation packet that makes its ClientHello wrong: one that
@@ -71,7 +72,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             version: 0,
-            initial_rtt: Duration::from_millis(333),
+            initial_rtt: INITIAL_RTT,
             congestion: Algorithm::default(),
             keep_alive: None,
             // PMTU_RAISE_TIMER of RFC 8899 5.1.1.

@@ -323,11 +323,6 @@ impl Connection {
         &self.streams
     }
 
-    /// The streams, to be used, and the events that using them may raise.
-    pub fn streams_and_events(&mut self) -> (&mut Streams, &mut Events) {
-        (&mut self.streams, &mut self.events)
-    }
-
     /// The streams, to be used.
     pub fn streams_mut(&mut self) -> &mut Streams {
         &mut self.streams

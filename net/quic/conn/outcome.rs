@@ -14,10 +14,7 @@ use crate::{
     common::{
         cx::Cx,
         error::TransportError,
-        id::{
-            Level,
-            Space, //
-        },
+        id::Level, //
     },
     frame::AckFrame,
 };
@@ -138,10 +135,5 @@ impl Connection {
             .saturating_sub(1 + 4 + 16)
             .saturating_sub(dcid)
             .saturating_sub(long)
-    }
-
-    /// Whether the data space has anything that was sent and not acknowledged.
-    pub(super) fn has_unacked_data(&self) -> bool {
-        self.recovery.has_eliciting(Space::Data)
     }
 }

@@ -153,11 +153,6 @@ impl Connection {
         OBJECTS.saturating_add(self.streams.object_truesize())
     }
 
-    /// Whether anything sent is not acknowledged yet, or waits to be sent.
-    pub fn has_unfinished(&self) -> bool {
-        self.has_unacked_data() || self.streams.has_pending() || self.datagrams.has_pending()
-    }
-
     /// Whether this is the client.
     pub fn is_client(&self) -> bool {
         self.side == Side::Client

@@ -213,14 +213,6 @@ pub struct StreamFrame<'a> {
     pub at: usize,
 }
 
-impl StreamFrame<'_> {
-    /// Offset behind the last byte.
-    pub const fn end(&self) -> u64 {
-        // CAST: a length fits into 64 bits.
-        self.offset.saturating_add(self.data.len() as u64)
-    }
-}
-
 /// NEW_CONNECTION_ID (RFC 9000 section 19.15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewConnectionId {

@@ -78,11 +78,6 @@ impl<'a> PacketBuilder<'a> {
         self.facts.level
     }
 
-    /// The packet number.
-    pub fn pn(&self) -> u64 {
-        self.facts.pn
-    }
-
     /// Payload bytes still free.
     pub fn remaining(&self) -> usize {
         let tail = self.facts.tail.map_or(0, |tail| tail.len);

@@ -38,6 +38,3 @@ pub use sealing::{
     Tail,
     Unsealed, //
 };
-
-/// The smallest datagram size every path must carry (RFC 9000 section 14).
-pub const MIN_DATAGRAM: usize = 1200;

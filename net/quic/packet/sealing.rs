@@ -62,11 +62,6 @@ impl Unsealed<'_> {
         self.facts.tail
     }
 
-    /// The length of the packet with its tag.
-    pub fn packet_len(&self) -> usize {
-        self.len
-    }
-
     /// Seals the payload and protects the header.
     ///
     /// `tail` holds the bytes that [`Unsealed::tail`] asked for.  The key decides the context:

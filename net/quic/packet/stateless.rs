@@ -21,8 +21,7 @@ use crate::{
     aead::{
         hmac,
         Hash,
-        KeyError,
-        TAG_LEN, //
+        KeyError, //
     },
     common::{
         ConnectionId,
@@ -200,9 +199,6 @@ pub fn write_initial_close(
     }
     Ok(tx.seal(builder.finish(), &[])?.len)
 }
-
-/// Bytes that a Retry packet has besides its token.
-pub const RETRY_OVERHEAD: usize = 1 + 4 + 2 * (1 + ConnectionId::MAX_LEN) + TAG_LEN;
 
 #[cfg(test)]
 mod tests;

@@ -204,11 +204,6 @@ impl Responses {
         self.compact();
     }
 
-    /// Whether nothing is owed.
-    pub fn is_empty(&self) -> bool {
-        self.front().is_none()
-    }
-
     /// Keeps the order of arrival: the free slots are the last ones.
     fn compact(&mut self) {
         let mut kept = [None; Self::MAX];

@@ -101,7 +101,6 @@ fn a_flood_of_challenges_keeps_the_newest_answers_only() {
         answers.push(u64::from_be_bytes(data));
     }
     assert_eq!(answers, [999_996, 999_997, 999_998, 999_999]);
-    assert!(responses.is_empty());
 }
 
 /// Runs a search on a path that carries datagrams of up to `carries` bytes.

@@ -219,6 +219,7 @@ impl AckTracker {
     }
 
     /// The current rules.
+    #[cfg(test)]
     pub fn frequency(&self) -> &Frequency {
         &self.frequency
     }

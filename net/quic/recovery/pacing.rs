@@ -94,6 +94,7 @@ impl Pacer {
     }
 
     /// Bytes that may leave at once after a pause.
+    #[cfg(test)]
     pub fn burst(&self) -> u64 {
         self.burst
     }

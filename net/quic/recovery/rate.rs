@@ -118,6 +118,7 @@ impl RateSampler {
     }
 
     /// Bytes delivered so far.
+    #[cfg(test)]
     pub fn delivered(&self) -> u64 {
         self.delivered
     }

@@ -122,11 +122,6 @@ impl Recovery {
         size <= self.window()
     }
 
-    /// Bytes that pacing lets go at `now`, whatever the window says. RFC 9002 7.7 #1
-    pub fn pacing_budget(&self, now: Instant) -> u64 {
-        self.pacer.budget(now)
-    }
-
     /// When pacing lets `bytes` go; not after `now` means at once. Packets with nothing but ACK
     /// frames are not paced: RFC 9002 7.7 #5.
     pub fn pacing_earliest(&self, now: Instant, bytes: u64) -> Instant {

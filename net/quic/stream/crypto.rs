@@ -81,11 +81,6 @@ impl CryptoStream {
         self.send.has_lost() || self.send.next_offset() < self.flushed
     }
 
-    /// Whether everything written was acknowledged.
-    pub fn is_acked(&self) -> bool {
-        self.send.is_acked()
-    }
-
     /// Memory held for bytes to send and for received ones, in bytes to charge.
     pub fn truesizes(&self) -> (usize, usize) {
         (self.send.truesize(), self.recv.truesize())
@@ -117,12 +112,6 @@ impl CryptoStream {
         if let Token::Crypto { off, len } = *token {
             self.send.on_lost(&range_of(off, len));
         }
-    }
-
-    /// Sends everything again that is not acknowledged: after Retry and version negotiation, and
-    /// when a peer seems to wait for what it was sent.
-    pub fn resend_all(&mut self) {
-        self.send.resend_all();
     }
 
     /// Takes the bytes of a CRYPTO frame out of `datagram`, where the payload begins at `base`.

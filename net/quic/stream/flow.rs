@@ -148,11 +148,6 @@ impl RecvCredit {
     pub fn is_newest(&self, limit: u64) -> bool {
         limit >= self.limit
     }
-
-    /// Bounds the window from now on; it does not shrink.
-    pub fn set_max_window(&mut self, max_window: u64) {
-        self.max_window = max_window.max(self.window);
-    }
 }
 
 /// Credit granted by the peer, in bytes from the start.

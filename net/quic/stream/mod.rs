@@ -97,7 +97,7 @@ use schedule::Schedule;
 use table::Table;
 use windows::Windows;
 
-/// A window may grow to this many times its first size unless the owner sets another bound:
+/// A window may grow to this many times its first size:
 /// 16 MiB for a connection with default parameters, enough for 1 Gbit/s at 100 ms.
 const MAX_WINDOW_GROWTH: u64 = 8;
 
@@ -223,20 +223,9 @@ impl Streams {
         self.set_recv_limit(usize::try_from(memory).unwrap_or(usize::MAX));
     }
 
-    /// Bounds what the windows may grow to, in bytes, for the connection and for one stream.
-    pub fn set_max_windows(&mut self, connection: u64, stream: u64) {
-        self.recv_credit.set_max_window(connection);
-        self.max_stream_window = stream;
-        for (_, stream_of_table) in self.table.iter_mut() {
-            if let Some(recv) = &mut stream_of_table.recv {
-                recv.credit_mut().set_max_window(stream);
-            }
-        }
-    }
-
     /// Bounds the memory for received data that is ahead of a gap, and that of batches, in bytes of
     /// truesize.
-    pub fn set_recv_limit(&mut self, bytes: usize) {
+    fn set_recv_limit(&mut self, bytes: usize) {
         self.recv_limit = bytes;
         self.pinned.set_limit(bytes);
     }
@@ -308,26 +297,6 @@ impl Streams {
     /// Whether no stream exists.
     pub fn is_empty(&self) -> bool {
         self.table.len() == 0
-    }
-
-    /// State of the sending part of a stream that exists.
-    pub fn send_state(&self, id: StreamId) -> Option<SendState> {
-        Some(self.table.get(id)?.send.as_ref()?.state())
-    }
-
-    /// State of the receiving part of a stream that exists.
-    pub fn recv_state(&self, id: StreamId) -> Option<RecvState> {
-        Some(self.table.get(id)?.recv.as_ref()?.state())
-    }
-
-    /// Bytes that may be queued or were read since the start: connection-level totals for
-    /// statistics, as (queued, received, read).
-    pub fn totals(&self) -> (u64, u64, u64) {
-        (
-            self.send_credit.used(),
-            self.recv_credit.received(),
-            self.recv_credit.consumed(),
-        )
     }
 
     fn is_own(&self, id: StreamId) -> bool {

@@ -177,12 +177,6 @@ impl SendBuffer {
         }
     }
 
-    /// Sends again whatever is not acknowledged: after Retry, version negotiation, or rejected
-    /// early data.
-    pub fn resend_all(&mut self) {
-        self.go_back(self.base);
-    }
-
     /// Forgets that anything was sent: the peer threw away all early data. Returns how many bytes
     /// had been sent.
     pub fn forget_sent(&mut self) -> u64 {

@@ -80,7 +80,7 @@ fn through(buffer: &mut [u8], build: impl FnOnce(&mut [u8]) -> Unsealed<'_>) -> 
     let tail = tail.map_or(vec![], |tail| pattern(tail.offset, tail.len));
     // In two pieces, as it may come from two chunks.
     let (first, second) = tail.split_at(tail.len() / 2);
-    let promised = unsealed.packet_len();
+    let promised = unsealed.len;
     let sealed = client
         .tx
         .as_mut()

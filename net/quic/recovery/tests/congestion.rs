@@ -127,7 +127,7 @@ fn pacing_spreads_a_window_over_the_round_trip() {
     }
     bed.advance(ms(1_000));
     let burst = crate::cong::initial_window(MTU).max(bed.recovery.pacing_rate() / 1_000);
-    assert!(bed.recovery.pacing_budget(bed.now).abs_diff(burst) <= 1);
+    assert!(bed.recovery.pacer.budget(bed.now).abs_diff(burst) <= 1);
     let start = bed.now;
     while bed.recovery.can_send(MTU) {
         let earliest = bed.recovery.pacing_earliest(bed.now, MTU);

@@ -214,22 +214,7 @@ fn lost_bytes_are_sent_again_and_acknowledged_ones_are_freed() {
     assert!(stream.has_pending());
     stream.on_acked(&token(&second));
     assert_eq!(send(&mut stream, 2000)[0].start, 0);
-    assert!(!stream.has_pending() && !stream.is_acked());
+    assert!(!stream.has_pending() && stream.truesizes().0 > 0);
     stream.on_acked(&token(&first));
-    assert!(stream.is_acked());
     assert_eq!(stream.truesizes(), (0, 0));
-}
-
-#[test]
-fn after_retry_everything_that_is_not_acknowledged_goes_again() {
-    let mut stream = CryptoStream::new();
-    write(&mut stream, &[1; 600], false);
-    assert_eq!(send(&mut stream, 1000), [0..600]);
-    assert!(!stream.has_pending());
-    stream.resend_all();
-    assert!(stream.has_pending());
-    assert_eq!(send(&mut stream, 1000), [0..600]);
-    stream.on_acked(&token(&(0..600)));
-    stream.resend_all();
-    assert!(!stream.has_pending());
 }

@@ -47,7 +47,6 @@ enum Op {
     Send(u64),
     Ack(usize),
     Lose(usize),
-    ResendAll,
 }
 
 fn operation() -> impl Strategy<Value = Op> {
@@ -56,7 +55,6 @@ fn operation() -> impl Strategy<Value = Op> {
         6 => (1u64..200).prop_map(Op::Send),
         4 => (0usize..64).prop_map(Op::Ack),
         3 => (0usize..64).prop_map(Op::Lose),
-        1 => Just(Op::ResendAll),
     ]
 }
 
@@ -146,16 +144,6 @@ proptest! {
                         _ => Byte::Lost,
                     });
                 },
-                Op::ResendAll => {
-                    buffer.resend_all();
-                    // Packets in flight stay so, and may yet be acknowledged or lost.
-                    for byte in &mut model.bytes {
-                        if matches!(byte, Byte::Flying | Byte::Lost) {
-                            *byte = Byte::Unsent;
-                        }
-                    }
-                    model.flying.clear();
-                }
             }
             let acked = model.bytes.iter().all(|byte| *byte == Byte::Acked);
             prop_assert_eq!(buffer.is_acked(), acked);

@@ -83,7 +83,7 @@ fn more_credit_and_more_streams_are_told_once() {
     let id = client.open(Dir::Bidi);
     receive(&mut client, &[Frame::MaxStreamData { id, max: 1000 }]);
     assert!(client.take_events().is_empty());
-    assert!(!client.take_wake().any());
+    assert_eq!(client.take_wake(), Wake::default());
     receive(&mut client, &[Frame::MaxStreamData { id, max: 2000 }]);
     receive(&mut client, &[Frame::MaxStreamData { id, max: 1500 }]);
     let events = client.take_events();
@@ -100,7 +100,7 @@ fn more_credit_and_more_streams_are_told_once() {
     assert!(matches!(events[..], [Event::MaxStreams { id_limit: 488 }]));
     assert!(client.take_wake().streams);
     receive(&mut client, &[Frame::MaxData { max: 4000 }]);
-    assert!(!client.take_wake().any());
+    assert_eq!(client.take_wake(), Wake::default());
     receive(&mut client, &[Frame::MaxData { max: 4001 }]);
     assert!(client.take_wake().writable);
 }

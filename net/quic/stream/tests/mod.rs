@@ -169,6 +169,24 @@ fn token_of(frame: &Frame<'_>) -> Option<Token> {
     })
 }
 
+impl Streams {
+    /// State of the sending part of a stream that exists.
+    fn send_state(&self, id: StreamId) -> Option<SendState> {
+        Some(self.table.get(id)?.send.as_ref()?.state())
+    }
+
+    /// State of the receiving part of a stream that exists.
+    fn recv_state(&self, id: StreamId) -> Option<RecvState> {
+        Some(self.table.get(id)?.recv.as_ref()?.state())
+    }
+
+    /// Stream bytes of the connection since the start: queued, received, read.
+    fn totals(&self) -> (u64, u64, u64) {
+        let (sent, received) = (&self.send_credit, &self.recv_credit);
+        (sent.used(), received.received(), received.consumed())
+    }
+}
+
 /// One end.
 struct End {
     streams: Streams,
@@ -232,8 +250,8 @@ impl End {
         if builder.is_empty() {
             return None;
         }
+        let end = builder.len() - TAG_LEN;
         let unsealed = builder.finish();
-        let end = unsealed.packet_len() - TAG_LEN;
         let tail = unsealed.tail();
         let mut payload = Vec::new();
         if let Some(tail) = tail {

@@ -239,11 +239,6 @@ impl<T> Box<T> {
         fail::check()?;
         Ok(Box(std::boxed::Box::new(init())))
     }
-
-    /// Moves the value out of the heap.
-    pub fn into_inner(self) -> T {
-        *self.0
-    }
 }
 
 impl<T> Deref for Box<T> {

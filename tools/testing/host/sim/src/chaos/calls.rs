@@ -47,8 +47,7 @@ impl Chaos<'_> {
             10 => self.update_keys(side),
             11 => self.migrate(side),
             12 => self.change_ids(side),
-            13 => self.adjust(side),
-            14 => self.adjust_limits(side),
+            13..=14 => self.adjust(side),
             15 => self.drop_datagram_size(side),
             16 => self.offer_tokens(side),
             17 => self.close(side),
@@ -227,16 +226,6 @@ impl Chaos<'_> {
         }
     }
 
-    fn adjust_limits(&mut self, side: Side) {
-        let (connection, stream) = (self.script.number(), self.script.number());
-        if let Some(peer) = self.peer(side) {
-            let (most, least) = (4 << 20, 2_000);
-            peer.connection
-                .streams_mut()
-                .set_max_windows(connection.clamp(least, most), stream.clamp(least, most));
-        }
-    }
-
     /// An ICMP message that quotes a packet under way, or something that nobody has sent.
     fn drop_datagram_size(&mut self, side: Side) {
         let (max_payload, payload) = (self.script.number(), self.script.number());
@@ -354,8 +343,7 @@ impl Chaos<'_> {
         if let Some(peer) = self.peer(side) {
             let connection = &mut peer.connection;
             let streams = connection.streams();
-            let _ = (streams.send_state(id), streams.recv_state(id));
-            let _ = (streams.totals(), streams.sendable(id));
+            let _ = streams.sendable(id);
             let _ = (connection.info(), connection.cid_info(true));
             let _ = (connection.cid_info(false), connection.max_datagram_len());
             let mut params = [0; 100];
