@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The receiving half: which packets arrived, and when to tell the peer. RFC 9000 section 13.2,
-//! with the acknowledgement frequency of draft-ietf-quic-ack-frequency.
+//! The receiving half: which packets arrived, and when to tell the peer. RFC 9000 section 13.2.
 //!
 //! One tracker for each packet number space. It only decides; the ACK frame is written straight
 //! from its ranges into the packet. The number of ranges is bounded, and whatever falls below the
@@ -9,13 +8,16 @@
 
 #![forbid(unsafe_code)]
 
+mod frequency;
+
+pub use frequency::Frequency;
+
 use super::ecn::{
     self,
     Ecn,
     EcnCounts, //
 };
 use crate::common::{
-    error::TransportError,
     id::Space,
     ranges::RangeSet,
     time::{
@@ -39,9 +41,6 @@ const ACKS_WITHOUT_ANSWER: u32 = 16;
 /// Ranges in an ACK frame that are worth a PING to get rid of.
 const MANY_RANGES: usize = 8;
 
-/// Largest `max_ack_delay`, exclusive: RFC 9000 18.2.
-const MAX_ACK_DELAY: Duration = Duration::from_millis(1 << 14);
-
 /// Whether a packet is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Received {
@@ -49,29 +48,6 @@ pub enum Received {
     New,
     /// It was processed before, or is so old that it cannot be told any more: to be discarded.
     Duplicate,
-}
-
-/// When the peer wants to be told: RFC 9000 13.2.2 and the ACK_FREQUENCY frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Frequency {
-    /// Ack-eliciting packets that may wait; one more makes an ACK due.
-    pub eliciting_threshold: u64,
-    /// How long they may wait.
-    pub max_ack_delay: Duration,
-    /// Reordering that makes an ACK due at once; 1 is any, 0 is none.
-    pub reordering_threshold: u64,
-}
-
-impl Frequency {
-    /// The rules of RFC 9000: an ACK for every other packet, and at once for reordering.
-    /// RFC 9000 13.2.2 #1, RFC 9000 13.2.3 #1
-    pub const fn new(max_ack_delay: Duration) -> Self {
-        Self {
-            eliciting_threshold: 1,
-            max_ack_delay,
-            reordering_threshold: 1,
-        }
-    }
 }
 
 /// Received packets of one packet number space.
@@ -123,13 +99,6 @@ impl AckTracker {
             deadline: None,
             largest_reported: None,
             unanswered: 0,
-        }
-    }
-
-    /// How long ACKs may be held back from now on, unless the peer has said so itself.
-    pub fn set_max_ack_delay(&mut self, delay: Duration) {
-        if self.sequence.is_none() {
-            self.frequency.max_ack_delay = delay;
         }
     }
 
@@ -187,41 +156,6 @@ impl AckTracker {
             self.waiting = self.waiting.saturating_add(1);
             self.is_due = true;
         }
-    }
-
-    /// An ACK_FREQUENCY frame arrived; `min_ack_delay` is the transport parameter that we sent.
-    /// Returns whether the frame was newer than those before.
-    ///
-    /// # Errors
-    ///
-    /// PROTOCOL_VIOLATION for a delay outside the valid range.
-    pub fn on_ack_frequency(
-        &mut self,
-        sequence: u64,
-        frequency: Frequency,
-        min_ack_delay: Duration,
-    ) -> Result<bool, TransportError> {
-        let delay = frequency.max_ack_delay;
-        if delay >= MAX_ACK_DELAY || delay < min_ack_delay {
-            return Err(TransportError::protocol_violation("invalid max_ack_delay"));
-        }
-        if self.sequence.is_some_and(|newest| sequence <= newest) {
-            return Ok(false);
-        }
-        self.sequence = Some(sequence);
-        self.frequency = frequency;
-        Ok(true)
-    }
-
-    /// An IMMEDIATE_ACK frame arrived.
-    pub fn on_immediate_ack(&mut self) {
-        self.is_due = true;
-    }
-
-    /// The current rules.
-    #[cfg(test)]
-    pub fn frequency(&self) -> &Frequency {
-        &self.frequency
     }
 
     /// Whether an ACK frame must be sent now, in a packet of its own if need be. It is due only
@@ -311,54 +245,5 @@ impl AckTracker {
         if self.ranges.len() >= MAX_RANGES {
             self.floor = self.floor.max(self.ranges.min().unwrap_or(0));
         }
-    }
-
-    /// RFC 9000 13.2.1 #9. With a larger threshold only the change to CE counts.
-    fn is_ce_due(&self, ecn: Ecn, is_first: bool) -> bool {
-        match self.frequency.eliciting_threshold {
-            0 | 1 => ecn == Ecn::Ce,
-            _ => is_first,
-        }
-    }
-
-    /// RFC 9000 13.2.1 #8, and the section on out-of-order packets of the extension.
-    fn is_reordered(&self, pn: u64, previous: Option<u64>) -> bool {
-        match (self.frequency.reordering_threshold, previous) {
-            (0, _) => false,
-            (1, None) => false,
-            (1, Some(previous)) => {
-                let previous = previous.max(self.floor);
-                pn < previous
-                    || !self
-                        .ranges
-                        .contains_range(&(previous..pn.saturating_add(1)))
-            }
-            (threshold, _) => self.is_beyond(pn, threshold),
-        }
-    }
-
-    fn is_beyond(&self, pn: u64, threshold: u64) -> bool {
-        let reported = self.largest_reported;
-        let largest_missing = reported.and_then(|acked| acked.checked_sub(threshold));
-        if largest_missing.is_some_and(|missing| pn <= missing) {
-            return true;
-        }
-        let from = largest_missing.map_or(0, |missing| missing.saturating_add(1));
-        let newest = self.largest_eliciting.unwrap_or(pn);
-        let missing = self.first_missing(from.max(self.floor));
-        newest.checked_sub(missing).is_some_and(|d| d >= threshold)
-    }
-
-    /// The smallest number that is at least `from` and was not received. Looks at the ranges from
-    /// the newest down, of which few lie within the reordering window.
-    fn first_missing(&self, from: u64) -> u64 {
-        let mut missing = from;
-        for range in self.ranges.iter().rev() {
-            if range.end <= from {
-                break;
-            }
-            missing = if range.start <= from { range.end } else { from };
-        }
-        missing
     }
 }
