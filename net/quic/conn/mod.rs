@@ -24,6 +24,7 @@ mod assemble;
 pub mod client_hello;
 mod close;
 pub mod config;
+mod crypto;
 mod datagram;
 mod early;
 mod encrypted_extensions;
@@ -60,11 +61,9 @@ pub use config::{
     Config,
     Restart, //
 };
+pub use crypto::CryptoRead;
 pub use info::Info;
-pub use secrets::{
-    CryptoRead,
-    Secret, //
-};
+pub use secrets::Secret;
 pub use too_big::PacketTooBig;
 pub use transmit::Transmit;
 
