@@ -122,8 +122,8 @@ impl Recovery {
         size <= self.window()
     }
 
-    /// When pacing lets `bytes` go; not after `now` means at once. Packets with nothing but ACK
-    /// frames are not paced: RFC 9002 7.7 #5.
+    /// When pacing lets `bytes` go, whatever the window says (RFC 9002 7.7 #1); not after `now` means
+    /// at once. Packets with nothing but ACK frames are not paced: RFC 9002 7.7 #5.
     pub fn pacing_earliest(&self, now: Instant, bytes: u64) -> Instant {
         self.pacer.earliest(now, bytes)
     }
