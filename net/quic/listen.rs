@@ -106,17 +106,18 @@ fn publish(sk: &mut Owned<'_, Quic>, backlog: u32) -> Result {
         reuseport: raw.reuseport(),
         user: raw.user(),
         id: rand::u64(),
-        used: used_tokens()?,
+        used: None,
         sk: sk.sk().to_ref(),
     };
     let globals = &sk.sk().shared().globals;
     let listeners = &globals.tables.listeners;
     let token_key = token_key(globals, &key, &entry);
     // Of two that join at the same moment each may keep its own: a token is good twice then.
-    if let Some(shared) = listeners.find(&key, |l| l.used_with(&entry)) {
-        entry.used = shared;
-    }
-    let used = entry.used.clone();
+    let used = match listeners.find(&key, |l| l.used_with(&entry)) {
+        Some(shared) => shared,
+        None => used_tokens()?,
+    };
+    entry.used = Some(used.clone());
     listeners.insert(key, entry, Listening::conflicts)?;
     sk.options.token_key = token_key;
     sk.backlog = backlog;

@@ -61,8 +61,9 @@ pub(crate) struct Listening {
     pub(crate) user: User,
     /// Tells the listeners of a group apart when clients are shared out.
     pub(crate) id: u64,
-    /// The tokens of its own, or of the group, that clients have used.
-    pub(crate) used: Arc<UsedTokens>,
+    /// The tokens of its own, or of the group, that clients have used. None only until it is known
+    /// whether there is a group to join.
+    pub(crate) used: Option<Arc<UsedTokens>>,
     /// The socket.
     pub(crate) sk: SockRef<Quic>,
 }
@@ -93,7 +94,10 @@ impl Listening {
     /// The tokens used at this listener, if `other` is of its group and has them to share.
     pub(crate) fn used_with(&self, other: &Self) -> Option<Arc<UsedTokens>> {
         let is_same = self.addr == other.addr && self.device == other.device;
-        (is_same && self.is_grouped_with(other)).then(|| self.used.clone())
+        self.used
+            .as_ref()
+            .filter(|_| is_same && self.is_grouped_with(other))
+            .cloned()
     }
 
     /// Whether both cannot listen on the same port at a time.
