@@ -20,7 +20,7 @@ exists() {
 	case $1 in
 	quic_*) grep -qE "^(QUIC_)?TEST(_F|_F_TIMEOUT)?\(([a-z_]+, )?$2[,)]" "tools/testing/selftests/net/quic/$1.c" ;;
 	host) grep -rqE "fn $2\(" net/quic tools/testing/host --include=*.rs ;;
-	lib) grep -qE "fn $2\(" tools/lib/quic/tests/*.rs ;;
+	lib) grep -rqE "fn $2\(" tools/lib/quic/tests --include=*.rs ;;
 	scenarios) grep -qE "^scenario $2 " scripts/guest/scenarios.sh ;;
 	*) return 1 ;;
 	esac
