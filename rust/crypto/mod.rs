@@ -12,6 +12,7 @@ pub mod ccm;
 pub mod gcm;
 pub mod hmac;
 pub mod mask;
+mod scatter;
 
 use crate::{
     aead::KeyError,
