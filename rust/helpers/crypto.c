@@ -55,11 +55,6 @@ void quic_helper_sg_mark_end(struct scatterlist *sg)
 	sg_mark_end(sg);
 }
 
-void quic_helper_sg_unmark_end(struct scatterlist *sg)
-{
-	sg_unmark_end(sg);
-}
-
 void quic_helper_memzero_explicit(void *s, size_t count)
 {
 	memzero_explicit(s, count);

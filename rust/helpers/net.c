@@ -27,7 +27,6 @@
 #include <net/ipv6.h>
 #include <net/l3mdev.h>
 #include <net/net_namespace.h>
-#include <net/netns/generic.h>
 #include <net/proto_memory.h>
 #include <net/route.h>
 #include <net/sock.h>
@@ -111,11 +110,6 @@ void quic_helper_sock_set_flag(struct sock *sk, enum sock_flags flag)
 	sock_set_flag(sk, flag);
 }
 
-void quic_helper_sock_reset_flag(struct sock *sk, enum sock_flags flag)
-{
-	sock_reset_flag(sk, flag);
-}
-
 long quic_helper_sock_rcvtimeo(const struct sock *sk, bool noblock)
 {
 	return sock_rcvtimeo(sk, noblock);
@@ -136,19 +130,9 @@ bool quic_helper_ipv6_only_sock(const struct sock *sk)
 	return ipv6_only_sock(sk);
 }
 
-void quic_helper_sk_set_ipv6only(struct sock *sk, bool on)
-{
-	sk->sk_ipv6only = on;
-}
-
 bool quic_helper_sk_reuseport(const struct sock *sk)
 {
 	return sk->sk_reuseport;
-}
-
-void quic_helper_sk_set_reuseport(struct sock *sk, bool on)
-{
-	sk->sk_reuseport = on;
 }
 
 int quic_helper_sk_bound_dev_if(const struct sock *sk)
@@ -988,11 +972,6 @@ void quic_helper_init_rcu_work(struct rcu_work *work, work_func_t func)
 u64 quic_helper_siphash(const void *data, size_t len, const siphash_key_t *key)
 {
 	return siphash(data, len, key);
-}
-
-void *quic_helper_net_generic(const struct net *net, unsigned int id)
-{
-	return net_generic(net, id);
 }
 
 /*
