@@ -2,7 +2,11 @@
 
 //! Rules of the handshake, seen on the wire between a client and a server.
 
+mod early;
+#[path = "../forge/mod.rs"]
 mod forge;
+mod preferred;
+mod tokens;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -30,18 +34,6 @@ use quic_sim::rng::SeedRng;
 use quic_sim::world::Node;
 
 const HANDSHAKE_DONE: u64 = 0x1e;
-
-fn preferred() -> SocketAddr {
-    SocketAddr::from(([198, 51, 100, 2], 4433))
-}
-
-/// The token in the first packet of a datagram.
-fn token(datagram: &[u8]) -> Vec<u8> {
-    let Ok(Parsed::Protected(header)) = Parsed::parse_first(datagram, 8) else {
-        panic!("not a packet");
-    };
-    datagram[header.token].to_vec()
-}
 
 #[test]
 fn until_it_hears_the_server_a_client_sends_to_one_id() {
@@ -106,54 +98,6 @@ fn a_client_with_nothing_in_flight_breaks_the_deadlock() {
 }
 
 #[test]
-fn the_token_of_a_retry_serves_the_attempt_it_was_given_for() {
-    // RFC 9000 8.1.3 #12 test, RFC 9000 17.2.5.1 #5 test
-    let mut server = Setup {
-        retry: true,
-        ..Setup::default()
-    };
-    server.shape.certificate = 200;
-    let mut wire = Wire::new(&Setup::default(), server);
-    let mut first = wire.up();
-    first.truncate(1);
-    wire.give_server(first);
-    // One datagram, one Retry.
-    let retry = wire.down();
-    assert_eq!(retry.len(), 1);
-    wire.give_client(retry);
-    let second = wire.up();
-    let given = token(&second[0].bytes);
-    assert!(!given.is_empty());
-    assert!(second.iter().all(|packet| token(&packet.bytes) == given));
-    assert!(wire.client.peer.connection.token().is_empty());
-    wire.give_server(second);
-    let packets = wire.down();
-    wire.give_client(packets);
-    wire.exchange(5);
-    assert_eq!(wire.client.peer.state(), State::Established);
-    let kept = wire.client.peer.connection.token();
-    assert!(!kept.is_empty() && kept != given);
-}
-
-#[test]
-fn early_packets_follow_a_retry_again() {
-    // RFC 9000 17.2.3 #1 test
-    let (client, mut server) = early(true);
-    server.retry = true;
-    let mut wire = Wire::new(&client, server);
-    let has_early = |packets: &[Packet]| {
-        let mut levels = packets.iter().flat_map(|p| forge::levels(&p.bytes));
-        levels.any(|level| level == Level::Early)
-    };
-    let first = wire.up();
-    assert!(has_early(&first));
-    wire.give_server(first);
-    let retry = wire.down();
-    wire.give_client(retry);
-    assert!(has_early(&wire.up()));
-}
-
-#[test]
 fn a_listener_answers_a_datagram_with_one_version_negotiation() {
     // RFC 9000 17.2.1 #7 test, RFC 9000 5.2.2 #1 test, RFC 9000 5.2.2 #4 test
     let mut wire = Wire::new(&Setup::default(), Setup::default());
@@ -177,66 +121,6 @@ fn packets_behind_the_first_make_no_connection() {
         datagram[0] = kind;
         assert!(forge::is_stray(&datagram));
     }
-}
-
-#[test]
-fn a_retry_token_of_another_address_is_refused() {
-    // RFC 9000 8.1.2 #2 test
-    let server = Setup::default();
-    let other = SocketAddr::from(([203, 0, 113, 9], 1111));
-    let client = Setup {
-        token: token_for(other, TokenKind::Retry, server.config.token_key),
-        ..Setup::default()
-    };
-    let mut wire = Wire::new(&client, server);
-    let mut first = wire.up();
-    first.truncate(1);
-    wire.give_server(first);
-    assert!(wire.server.peers.is_empty());
-    let answer = wire.down();
-    assert_eq!(answer.len(), 1);
-    wire.give_client(answer);
-    let info = wire.client.peer.connection.close_info();
-    assert_eq!(info.map(|info| info.code), Some(0x0b));
-}
-
-/// A token that a server with this key would have given to `addr`.
-fn token_for(addr: SocketAddr, kind: TokenKind, key: [u8; 32]) -> Vec<u8> {
-    let claims = Claims {
-        kind,
-        version: Version::V1,
-        issued: quic_core::common::Instant::from_nanos(900_000_000),
-        original_dcid: quic_core::common::ConnectionId::EMPTY,
-        retry_scid: quic_core::common::ConnectionId::EMPTY,
-    };
-    let mut token = [0; MAX_TOKEN_LEN];
-    let len = TokenKey::new(key)
-        .seal(&claims, addr, &mut SeedRng::new(1, 9), &mut token)
-        .expect("a token");
-    token[..len].to_vec()
-}
-
-/// Bytes that a server sends at once to a client that comes with a token for `addr`.
-fn sent_for_token(addr: SocketAddr) -> usize {
-    let mut server = Setup::default();
-    server.shape.certificate = 20_000;
-    let client = Setup {
-        token: token_for(addr, TokenKind::NewToken, server.config.token_key),
-        ..Setup::default()
-    };
-    let mut wire = Wire::new(&client, server);
-    let mut first = wire.up();
-    first.truncate(1);
-    wire.give_server(first);
-    wire.down().iter().map(|packet| packet.bytes.len()).sum()
-}
-
-#[test]
-fn a_token_of_another_address_validates_nothing() {
-    // RFC 9000 8.1.4 #5 test, RFC 9000 8.1.3 #15 test, RFC 9000 8.1.3 #16 test
-    assert!(sent_for_token(forge::addr(Side::Client)) > 3 * 1200);
-    let other = SocketAddr::from(([203, 0, 113, 9], 1111));
-    assert!((1200..=3 * 1200).contains(&sent_for_token(other)));
 }
 
 #[test]
@@ -277,87 +161,6 @@ fn handshake_done_comes_after_the_handshake_and_until_it_is_acknowledged() {
     for _ in 0..4 {
         assert!(!says_done(&wire.down()));
         wire.tick();
-    }
-}
-
-/// Both sides with 0-RTT, which the server accepts or not.
-fn early(accept: bool) -> (Setup, Setup) {
-    let (mut client, mut server) = (Setup::default(), Setup::default());
-    client.shape.early = true;
-    client.plan.early = true;
-    client.plan.streams = vec![(Dir::Bidi, 3_000)];
-    client.remembered = Some(quic_sim::node::params());
-    server.shape.early = true;
-    server.shape.accept_early = accept;
-    (client, server)
-}
-
-#[test]
-fn early_packets_are_acknowledged_in_one_rtt_packets() {
-    // RFC 9000 13.2.6 #3 test
-    let (client, server) = early(true);
-    let mut wire = Wire::new(&client, server);
-    let first = wire.up();
-    let has_early = |packet: &Packet| forge::levels(&packet.bytes).contains(&Level::Early);
-    assert!(first.iter().any(has_early));
-    wire.give_server(first);
-    let flight = wire.down();
-    // The client has sent nothing else that a 1-RTT packet could acknowledge.
-    let kinds = flight
-        .iter()
-        .map(|p| forge::app_kinds(Side::Server, &p.bytes));
-    assert!(kinds.flatten().any(|kind| kind == 0x02 || kind == 0x03));
-}
-
-#[test]
-fn early_packets_that_are_rejected_are_not_looked_at() {
-    // RFC 9001 4.6.2 #1 test
-    let (client, server) = early(false);
-    let mut wire = Wire::new(&client, server);
-    let first = wire.up();
-    wire.give_server(first);
-    for _ in 0..3 {
-        let _ = wire.down();
-        let more = wire.up();
-        wire.give_server(more);
-        wire.tick();
-    }
-    assert_eq!(wire.server.peers[0].app.bytes(), 0);
-    let (client, server) = early(true);
-    let mut wire = Wire::new(&client, server);
-    let first = wire.up();
-    wire.give_server(first);
-    let _ = wire.down();
-    assert!(wire.server.peers[0].app.bytes() > 0);
-}
-
-#[test]
-fn early_packets_are_opened_for_a_short_time_after_the_handshake() {
-    // RFC 9001 4.9.3 #4 test
-    for is_late in [false, true] {
-        let (client, server) = early(true);
-        let mut wire = Wire::new(&client, server);
-        wire.exchange(4);
-        let peer = &wire.server.peers[0];
-        assert_eq!(peer.state(), State::Established);
-        let client_id = wire.client.peer.ids[0].1;
-        let server_id = peer.ids.iter().find(|(seq, _)| *seq == 0).expect("an id").1;
-        if is_late {
-            // Three times the PTO of a connection without an RTT sample.
-            wire.now = wire.now.saturating_add(Duration::from_millis(3_100));
-            wire.server.timeout(wire.now);
-        }
-        // A frame that ends the connection when it is seen.
-        let packet =
-            Forger::new(Side::Client, server_id, client_id).packet(Level::Early, &[0x21; 4]);
-        let packet = Packet {
-            src: forge::addr(Side::Client),
-            dst: forge::addr(Side::Server),
-            ecn: 0,
-            bytes: packet,
-        };
-        wire.give_server(vec![packet]);
-        assert_eq!(wire.server.peers[0].state().is_open(), is_late);
     }
 }
 
@@ -480,86 +283,6 @@ fn handshake_bytes_are_repeated_at_their_own_level() {
     // Its TLS reads when it is driven.
     let _ = wire.down();
     assert_eq!(wire.server.peers[0].state(), State::Established);
-}
-
-#[test]
-fn a_client_only_probes_a_preferred_address_that_does_not_answer() {
-    // RFC 9000 9.6.2 #1 test, RFC 9000 21.5.3 #1 test, RFC 9000 9.6.3 #2 test,
-    // RFC 9000 9.5 #3 test
-    let mut client = Setup::default();
-    client.plan.streams = vec![(Dir::Uni, 100_000)];
-    for is_silent in [true, false] {
-        let mut wire = Wire::new(&client, Setup::default());
-        wire.server.preferred = vec![preferred()];
-        wire.server.add_addr(preferred());
-        let (mut there, mut elsewhere) = (HashSet::new(), HashSet::new());
-        let (mut probes, mut last) = (0, None);
-        for _ in 0..400 {
-            let packets = wire.up();
-            for packet in &packets {
-                last = Some(packet.dst);
-                if packet.bytes[0] & 0x80 != 0 {
-                    continue;
-                }
-                let id = packet.bytes[1..9].to_vec();
-                if packet.dst != preferred() {
-                    elsewhere.insert(id);
-                    continue;
-                }
-                there.insert(id);
-                let kinds = forge::app_kinds(Side::Client, &packet.bytes);
-                let is_probing = kinds.iter().all(|kind| [0x18, 0x1a, 0x1b].contains(kind));
-                probes += u32::from(is_probing);
-                assert!(is_probing || !is_silent, "{kinds:x?}");
-            }
-            let (to_new, to_old) = packets
-                .into_iter()
-                .partition(|packet| packet.dst == preferred());
-            wire.give_server(to_old);
-            if !is_silent {
-                wire.give_server(to_new);
-            }
-            let packets = wire.down();
-            wire.give_client(packets);
-            wire.tick();
-            if wire.now.as_nanos() > 10_000_000_000 {
-                break;
-            }
-        }
-        assert!(probes > 0);
-        // One id leads to one address.
-        assert!(there.is_disjoint(&elsewhere));
-        let expected = if is_silent {
-            forge::addr(Side::Server)
-        } else {
-            preferred()
-        };
-        assert_eq!(wire.client.peer.remote(), expected);
-        assert_eq!(last, Some(expected));
-        assert_eq!(wire.server.peers[0].app.bytes(), 100_000);
-    }
-}
-
-#[test]
-fn of_two_preferred_addresses_the_one_of_the_clients_family_is_tried() {
-    // RFC 9000 9.6.3 #6 test
-    let six = SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 2], 4433));
-    let mut wire = Wire::new(&Setup::default(), Setup::default());
-    wire.server.preferred = vec![six, preferred()];
-    for addr in [six, preferred()] {
-        wire.server.add_addr(addr);
-    }
-    let mut seen = HashSet::new();
-    for _ in 0..10 {
-        let packets = wire.up();
-        seen.extend(packets.iter().map(|packet| packet.dst));
-        wire.give_server(packets);
-        let packets = wire.down();
-        wire.give_client(packets);
-        wire.tick();
-    }
-    assert_eq!(wire.client.peer.remote(), preferred());
-    assert!(!seen.contains(&six));
 }
 
 #[test]
