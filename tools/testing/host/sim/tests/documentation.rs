@@ -15,8 +15,11 @@ fn top() -> PathBuf {
 /// The file that a test's name begins with.
 fn file_of(name: &str) -> Option<PathBuf> {
     let (folder, rest) = name.split_once('/')?;
+    // A program of tests may be a folder.
+    let sim = top().join("tools/testing/host/sim/tests").join(rest);
     let path = match folder {
-        "sim" => format!("tools/testing/host/sim/tests/{rest}.rs"),
+        "sim" if sim.is_dir() => return Some(sim.join("main.rs")),
+        "sim" => return Some(sim.with_extension("rs")),
         "core" => format!("net/quic/{rest}.rs"),
         "selftests" => format!("tools/testing/selftests/net/quic/{rest}.c"),
         _ => return None,
