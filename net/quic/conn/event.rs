@@ -138,8 +138,6 @@ pub struct Wake {
     pub state: bool,
 }
 
-impl Wake {}
-
 /// Notifications and wake-ups of one connection.
 #[derive(Debug, Default)]
 pub struct Events {
