@@ -14,6 +14,7 @@ use crate::{
         Hash, //
     },
     attached::Attached,
+    common::id::Version,
     conn::State as ConnState,
     errno::errno,
     settings,
@@ -105,34 +106,42 @@ impl State {
         at.call(|core, cx| core.issue_token(cx)).map_err(errno)
     }
 
-    /// The key of session tickets when the user set none: the same for all connections of a
-    /// client's address to this listener.
-    pub(crate) fn derived_ticket_key(&self) -> Result<KVec<u8>> {
-        let mut key = KVec::from_elem(0, TICKET_KEY, GFP_KERNEL)?;
-        let secret = &self.options.token_key;
-        let ip = self.remote.map(|r| r.ip()).ok_or(EPIPE)?;
-        for (i, half) in key.chunks_mut(Hash::Sha256.len()).enumerate() {
-            // CAST: 0 or 1.
-            let label = [i as u8];
-            match ip {
-                IpAddr::V4(ip) => {
-                    hmac(
-                        Hash::Sha256,
-                        secret,
-                        &[b"ticket", &label, &ip.octets()],
-                        half,
-                    );
-                }
-                IpAddr::V6(ip) => {
-                    hmac(
-                        Hash::Sha256,
-                        secret,
-                        &[b"ticket", &label, &ip.octets()],
-                        half,
-                    );
-                }
-            }
+    /// The key that protects session tickets: what the user has set, or one that is the same for all
+    /// connections of a client's address to this listener. Each QUIC version has its own, so that no
+    /// ticket serves in another one than it was given in; after compatible version negotiation that
+    /// is the negotiated one (RFC 9369 5). Version 1 has the user's key itself.
+    pub(crate) fn ticket_key(&mut self) -> Result<KVec<u8>> {
+        let version = self.attached().map(|at| at.core.version()).ok_or(EPIPE)?;
+        let set = &self.options.ticket;
+        if set.is_empty() {
+            let ip = self.remote.map(|r| r.ip()).ok_or(EPIPE)?;
+            let key = KVec::from_elem(0, TICKET_KEY, GFP_KERNEL)?;
+            return Ok(match ip {
+                IpAddr::V4(ip) => derive(key, &self.options.token_key, version, &ip.octets()),
+                IpAddr::V6(ip) => derive(key, &self.options.token_key, version, &ip.octets()),
+            });
         }
-        Ok(key)
+        let mut key = KVec::with_capacity(set.len(), GFP_KERNEL)?;
+        key.extend_from_slice(set, GFP_KERNEL)?;
+        if version == Version::V1.0 {
+            return Ok(key);
+        }
+        Ok(derive(key, set, version, &[]))
     }
+}
+
+/// Fills a ticket key.
+fn derive(mut key: KVec<u8>, secret: &[u8], version: u32, ip: &[u8]) -> KVec<u8> {
+    let version = version.to_be_bytes();
+    for (i, block) in key.chunks_mut(Hash::Sha256.len()).enumerate() {
+        // CAST: a key has at most 4096 bytes, and so 128 blocks.
+        let label = [i as u8];
+        hmac(
+            Hash::Sha256,
+            secret,
+            &[b"ticket", &label, &version, ip],
+            block,
+        );
+    }
+    key
 }

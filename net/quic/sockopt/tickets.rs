@@ -80,8 +80,7 @@ pub(super) fn get_ticket(sk: &Sock<Quic>, value: &OptOut) -> Result {
         _ => {}
     }
     let ticket = match sk.is_server() {
-        true if sk.options.ticket.is_empty() => sk.derived_ticket_key()?,
-        true => copy(&sk.options.ticket)?,
+        true => sk.ticket_key()?,
         false => client_ticket(&mut sk)?,
     };
     drop(sk);

@@ -67,6 +67,8 @@ use crate::{
         Error,
         Result, //
     },
+    handshake::Tickets,
+    session_data::SessionData,
     settings::Settings,
     sys::{
         gnutls::{
@@ -303,7 +305,8 @@ impl Agent {
         let resumes = !wishes.ticket.is_empty();
         let mut prepared = tls.session(request.peer_name.as_deref(), settings, resumes)?;
         if resumes {
-            let resumed = prepared.session.as_ref().resume(&wishes.ticket);
+            let session = prepared.session.as_ref();
+            let resumed = SessionData::from_bytes(&wishes.ticket).apply(session, wishes.version);
             resumed.map_err(|code| {
                 Error::Config(format!(
                     "cannot continue the consumer's session: {}",
@@ -349,8 +352,13 @@ impl Agent {
         };
         let replay = Arc::clone(&self.replay);
         let tls = ServerTls::with_credentials(cred, keys, auth, replay, &settings.ciphers)?;
-        let key = Some(wishes.ticket.as_slice()).filter(|key| !key.is_empty());
-        tls.session(settings, key, key.is_some())
+        let has_key = !wishes.ticket.is_empty();
+        let tickets = if has_key {
+            Tickets::Ours
+        } else {
+            Tickets::None
+        };
+        tls.session(settings, tickets, has_key)
     }
 
     /// Credentials with this certificate or the configured one.
@@ -427,8 +435,11 @@ fn store_ticket(socket: &ConsumersSocket, session: SessionRef<'_>, wait: Duratio
                 if fed.is_err_and(|code| code.is_fatal()) {
                     return false;
                 }
-                let data = session.resumption_data();
-                return data.is_ok_and(|data| socket.set_ticket(&data).is_ok());
+                let Ok(version) = socket.version() else {
+                    return false;
+                };
+                let data = SessionData::export(session, version);
+                return data.is_ok_and(|data| socket.set_ticket(&data.to_bytes()).is_ok());
             }
             Ok(_) => {}
             Err(_) => return false,

@@ -68,7 +68,7 @@ impl<'a, A: Iterator<Item = SocketAddr>> Attempts<'a, A> {
     /// What the end of the attempt on `socket` means: `None` if there is another attempt to make.
     pub(crate) fn conclude<T>(&mut self, socket: &Socket, result: Result<T>) -> Option<Result<T>> {
         if let Some(addr) = self.first.take() {
-            if let Some(version) = self.config.version_asked_for(socket, &result) {
+            if let Some(version) = self.config.version_asked_for(socket, self.ticket, &result) {
                 self.again = Some((addr, version));
                 return None;
             }

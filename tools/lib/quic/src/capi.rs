@@ -190,7 +190,11 @@ pub unsafe extern "C" fn quic_session_set_data(
     let data = unsafe { bytes(data, size) };
     // SAFETY: as the caller promises.
     let session = unsafe { borrow_session(session) };
-    result(session.and_then(|session| resumption::resume(session, data)))
+    result(session.and_then(|session| {
+        // SAFETY: a session's descriptor stays open while the session is used.
+        let socket = unsafe { borrow_socket(session.transport_fd()) };
+        resumption::resume(&socket, session, data)
+    }))
 }
 
 /// `int quic_session_get_alpn(gnutls_session_t, void *, size_t *)`

@@ -20,6 +20,7 @@ use std::{
 use crate::{
     attempts::Attempts,
     config::{
+        Attempt,
         Cipher,
         SocketConfig,
         TransportParams,
@@ -247,11 +248,18 @@ impl Inner {
         early: bool,
         prepare: impl FnOnce(&Socket) -> Result<()>,
     ) -> Result<(Socket, Prepared)> {
-        let socket = self.connected(addr, None, prepare)?;
+        let version = self.first_version(ticket);
+        let socket = self.connected(addr, Attempt::First(version), prepare)?;
         let mut session = self.tls.session(Some(server_name), &self.settings, early)?;
         if let Some(ticket) = ticket {
-            ticket.apply(&mut session)?;
+            ticket.apply(&mut session, version)?;
             if early {
+                if ticket.version() != version {
+                    return Err(Error::Config(format!(
+                        "early data needs a session ticket of {version}, and this one is of {}",
+                        ticket.version()
+                    )));
+                }
                 ticket.apply_limits(&socket)?;
             }
         }
@@ -267,9 +275,18 @@ impl Inner {
         version: Version,
         prepare: impl FnOnce(&Socket) -> Result<()>,
     ) -> Result<(Socket, Prepared)> {
-        let socket = self.connected(addr, Some(version), prepare)?;
+        let socket = self.connected(addr, Attempt::Again(version), prepare)?;
         let session = self.tls.session(Some(server_name), &self.settings, false)?;
         Ok((socket, session))
+    }
+
+    /// The version that a connection begins in: the one that is configured, or else the one in which
+    /// the ticket is good.
+    fn first_version(&self, ticket: Option<&SessionTicket>) -> Version {
+        let configured = self.settings.socket.version;
+        configured
+            .or_else(|| ticket.map(SessionTicket::version))
+            .unwrap_or(Version::V1)
     }
 
     /// The version to begin anew in, if that is why an attempt on `socket` has ended: the server
@@ -277,9 +294,10 @@ impl Inner {
     pub(crate) fn version_asked_for<T>(
         &self,
         socket: &Socket,
+        ticket: Option<&SessionTicket>,
         result: &Result<T>,
     ) -> Option<Version> {
-        let began = self.settings.socket.version.unwrap_or(Version::V1);
+        let began = self.first_version(ticket);
         let asked = socket.version().ok()?;
         match result {
             Err(Error::Closed(reason)) if reason.is_version_negotiation() => {
@@ -292,13 +310,13 @@ impl Inner {
     fn connected(
         &self,
         addr: &SocketAddr,
-        again: Option<Version>,
+        attempt: Attempt,
         prepare: impl FnOnce(&Socket) -> Result<()>,
     ) -> Result<Socket> {
         let socket = Socket::open(addr).map_err(driver::open_error)?;
         self.settings.apply(&socket)?;
         socket
-            .set_restart(again)
+            .set_attempt(attempt)
             .map_err(|err| Error::Io("setting the version", err))?;
         prepare(&socket)?;
         if let Some(local) = &self.bind {

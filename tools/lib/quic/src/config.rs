@@ -237,15 +237,15 @@ impl SocketConfig {
     }
 
     /// `struct quic_config` of a client that starts anew where a server asks for another version
-    /// than the one that the ClientHello announces; `again` is the version of the second attempt.
-    pub(crate) fn encode_restart(again: Option<Version>) -> [u8; 28] {
+    /// than the one that the ClientHello announces.
+    pub(crate) fn encode_attempt(attempt: Attempt) -> [u8; 28] {
         let mut out = Writer::<28>::default();
-        out.put(0, &again.map_or(0, |version| version.0).to_ne_bytes());
-        let restart = match again {
-            None => NEGOTIATION_RESTART,
-            Some(_) => NEGOTIATION_RESTARTED,
+        let (version, negotiation) = match attempt {
+            Attempt::First(version) => (version, NEGOTIATION_RESTART),
+            Attempt::Again(version) => (version, NEGOTIATION_RESTARTED),
         };
-        out.put(21, &[restart]);
+        out.put(0, &version.0.to_ne_bytes());
+        out.put(21, &[negotiation]);
         out.0
     }
 
@@ -256,6 +256,14 @@ impl SocketConfig {
             version => Version(version),
         }
     }
+}
+
+/// Which attempt of a client to connect it is, and the version that it begins in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    First(Version),
+    /// The server has asked for this version.
+    Again(Version),
 }
 
 /// `QUIC_NEGOTIATION_RESTART`.

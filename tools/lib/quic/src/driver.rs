@@ -272,6 +272,10 @@ impl Kernel for Socket {
         }
     }
 
+    fn ticket_key(&self) -> Option<Vec<u8>> {
+        self.session_ticket().ok()
+    }
+
     fn on_alpn(&self, name: &[u8]) -> io::Result<()> {
         // A name that the option has no room for is known to the session alone.
         let _ = self.store_alpn(name);

@@ -37,12 +37,14 @@ use crate::{
 };
 
 mod failure;
+mod tickets;
 
 pub(crate) use failure::{
     close_for,
     ended,
     Failure, //
 };
+pub(crate) use tickets::Tickets;
 
 /// Messages of one level are joined up to this size, to save system calls.
 const JOINED_LEN: usize = 16 << 10;
@@ -59,6 +61,8 @@ pub(crate) trait Kernel: Send + Sync {
     fn local_params(&self) -> io::Result<Vec<u8>>;
     /// Takes the peer's transport parameters.
     fn set_peer_params(&self, params: &[u8]) -> io::Result<()>;
+    /// Server: the key that protects tickets in the QUIC version of the connection.
+    fn ticket_key(&self) -> Option<Vec<u8>>;
     /// How the connection ended, if it has.
     fn close_reason(&self) -> Option<CloseReason>;
     /// The application protocol that was chosen.
@@ -77,8 +81,8 @@ pub(crate) struct Setup {
     pub(crate) key_log: Option<Arc<KeyLog>>,
     /// A connection without a common application protocol fails.
     pub(crate) needs_alpn: bool,
-    /// The server can send a ticket.
-    pub(crate) has_tickets: bool,
+    /// Who makes a server's tickets possible.
+    pub(crate) tickets: Tickets,
     /// Each handshake message is sent by a call of its own.
     pub(crate) sends_singly: bool,
 }
@@ -125,7 +129,10 @@ struct Progress {
     alert: Option<Alert>,
     /// Why a hook has ended the handshake.
     failure: Option<Failure>,
-    got_params: bool,
+    /// The transport parameters of the peer.
+    peer_params: Option<Vec<u8>>,
+    /// A ticket can be sent.
+    has_tickets: bool,
     /// Both 1-RTT secrets are installed.
     has_keys: bool,
 }
@@ -219,10 +226,7 @@ impl Machine {
             }
         }
         self.tls_done = true;
-        if self.answers.setup.has_tickets {
-            // A connection is as good without a ticket.
-            let _ = session.send_ticket();
-        }
+        self.answers.send_ticket(session);
         Ok(())
     }
 }
@@ -240,7 +244,7 @@ impl Answers {
     /// Whether the peer has told all that it must before its first secrets are used.
     fn check_extensions(&self, session: SessionRef<'_>) -> std::result::Result<(), Failure> {
         // RFC 9001 8.2 #2
-        if !self.lock().got_params {
+        if self.lock().peer_params.is_none() {
             return Err(Failure::NoTransportParams);
         }
         // RFC 9001 8.1 #2
@@ -248,6 +252,27 @@ impl Answers {
         if self.setup.needs_alpn && session.alpn().is_none() {
             return Err(Failure::NoAlpn);
         }
+        Ok(())
+    }
+
+    fn take_params(
+        &self,
+        session: SessionRef<'_>,
+        params: &[u8],
+    ) -> std::result::Result<(), Failure> {
+        let known = self.lock().peer_params.replace(params.to_vec());
+        match known {
+            // The socket takes them once, and a client that was told to retry says them again.
+            // RFC 8446 4.1.2
+            Some(known) if known == params => return Ok(()),
+            Some(_) => return Err(Failure::OtherParams),
+            None => {}
+        }
+        let offered = self.offered_key();
+        self.kernel
+            .set_peer_params(params)
+            .map_err(|err| Failure::PeerParams(self.kernel.close_reason(), err))?;
+        self.make_tickets_possible(session, offered);
         Ok(())
     }
 
@@ -346,11 +371,13 @@ impl Hooks for Answers {
         }
     }
 
-    fn on_peer_params(&self, params: &[u8]) -> std::result::Result<(), ()> {
-        self.lock().got_params = true;
-        self.kernel.set_peer_params(params).map_err(|err| {
-            self.fail(Failure::PeerParams(self.kernel.close_reason(), err));
-        })
+    fn on_peer_params(
+        &self,
+        session: SessionRef<'_>,
+        params: &[u8],
+    ) -> std::result::Result<(), ()> {
+        self.take_params(session, params)
+            .map_err(|failure| self.fail(failure))
     }
 
     fn psk(&self, identity: &[u8]) -> Option<Vec<u8>> {

@@ -95,6 +95,7 @@ mod establish;
 mod handshake;
 mod resumption;
 mod server;
+mod session_data;
 mod settings;
 mod socket;
 mod statistics;

@@ -8,7 +8,10 @@ use std::{
 };
 
 use crate::{
-    config::TransportParams,
+    config::{
+        TransportParams,
+        Version, //
+    },
     conn::{
         until,
         Connection, //
@@ -17,6 +20,7 @@ use crate::{
         Error,
         Result, //
     },
+    session_data::SessionData,
     socket::Socket,
     sys::gnutls::Code,
     tls::Prepared,
@@ -34,8 +38,9 @@ const MAX_UDP_PAYLOAD: u16 = 65527;
 const MIN_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a client remembers of a connection in order to continue it
-/// ([`Connection::connect_resuming`]). Good for one server and for as long as that likes, mostly
-/// hours. Whoever has it can pretend to be this client, so it is to be kept like a key.
+/// ([`Connection::connect_resuming`]). Good for one server, for one QUIC version, and for as long as
+/// the server likes, mostly hours. Whoever has it can pretend to be this client, so it is to be kept
+/// like a key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionTicket {
     /// The name of the server.
@@ -44,13 +49,14 @@ pub struct SessionTicket {
     verified: bool,
     /// What the server permitted, for early data.
     limits: TransportParams,
-    tls: Vec<u8>,
+    session: SessionData,
 }
 
 // Secrets stay out of logs.
 impl fmt::Debug for SessionTicket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionTicket({}, {} bytes)", self.name, self.tls.len())
+        let len = self.session.tls.len();
+        write!(f, "SessionTicket({}, {len} bytes)", self.name)
     }
 }
 
@@ -67,7 +73,7 @@ impl SessionTicket {
                 name: String::from_utf8(name.to_vec()).ok()?,
                 verified: *verified == 1,
                 limits: TransportParams::decode(limits),
-                tls: tls.to_vec(),
+                session: SessionData::from_bytes(tls),
             })
         };
         ticket().ok_or_else(|| Error::Config("these bytes are no session ticket".into()))
@@ -79,12 +85,20 @@ impl SessionTicket {
         let name = self.name.as_bytes().get(..usize::from(len));
         let head = [FORMAT, u8::from(self.verified), len];
         let name = name.unwrap_or_default();
-        [&head, name, &self.limits.encode(), &self.tls].concat()
+        let session = self.session.to_bytes();
+        [&head, name, &self.limits.encode(), &session].concat()
     }
 
-    /// Lets a session continue the one that the ticket is from. A continued session shows no
-    /// certificate, so what was verified must be what is to be verified.
-    pub(crate) fn apply(&self, prepared: &mut Prepared) -> Result<()> {
+    /// The version of the connection that it is from, after any negotiation. It is of no use in
+    /// another one (RFC 9369 5).
+    pub fn version(&self) -> Version {
+        self.session.version
+    }
+
+    /// Lets a session that is to begin in `version` continue the one that the ticket is from; in
+    /// another version it is a new one. A continued session shows no certificate, so what was
+    /// verified must be what is to be verified.
+    pub(crate) fn apply(&self, prepared: &mut Prepared, version: Version) -> Result<()> {
         let name = prepared.peer_name.as_deref();
         if name != Some(self.name.as_str()) || (prepared.verifies_peer && !self.verified) {
             return Err(Error::Config(format!(
@@ -94,7 +108,10 @@ impl SessionTicket {
             )));
         }
         let session = prepared.session.as_ref();
-        session.resume(&self.tls).map_err(tls_error)
+        self.session
+            .apply(session, version)
+            .map(drop)
+            .map_err(tls_error)
     }
 }
 
@@ -141,12 +158,12 @@ impl Connection {
             Err(code) if code.is_fatal() => return Err(tls_error(code)),
             _ => {}
         }
-        let data = session.as_ref().resumption_data().map_err(tls_error)?;
+        let data = SessionData::export(session.as_ref(), self.info.version).map_err(tls_error)?;
         Ok(Some(SessionTicket {
             name: self.info.server_name.clone().unwrap_or_default(),
             verified: self.info.peer_verified,
             limits: remembered(&self.peer_transport_params()?),
-            tls: data,
+            session: data,
         }))
     }
 }
@@ -226,10 +243,17 @@ mod tests {
             name: "server.test".into(),
             verified: true,
             limits: TransportParams::decode(&[5; LIMITS_LEN]),
-            tls: vec![1, 2, 3],
+            session: SessionData {
+                version: Version::V2,
+                tls: vec![1, 2, 3],
+            },
         };
         let bytes = ticket.to_bytes();
         assert!(SessionTicket::from_bytes(&bytes).unwrap() == ticket);
+        // Without the version, as it was stored once.
+        let ticket = SessionTicket::from_bytes(&bytes[..bytes.len() - 16]).unwrap();
+        assert_eq!(ticket.version(), Version::V1);
+        assert_eq!(ticket.session.tls, [1, 2, 3]);
         for broken in [
             &[][..],
             &[1, 1],

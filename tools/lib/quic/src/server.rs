@@ -36,6 +36,7 @@ use crate::{
         Result, //
     },
     establish,
+    handshake::Tickets,
     settings::{
         builder_methods,
         Settings, //
@@ -271,10 +272,9 @@ impl Incoming {
                 .migrate(addr)
                 .map_err(|err| Error::Io(what, err))?;
         }
-        let ticket_key = self.socket.session_ticket().ok();
         inner
             .tls
-            .session(&inner.settings, ticket_key.as_deref(), inner.early_data)
+            .session(&inner.settings, Tickets::Ours, inner.early_data)
     }
 }
 

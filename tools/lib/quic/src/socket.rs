@@ -17,6 +17,7 @@ use std::{
 
 use crate::{
     config::{
+        Attempt,
         SocketConfig,
         TransportParams,
         Version, //
@@ -236,11 +237,11 @@ impl Socket {
         self.set(opt::CONFIG, &config.encode())
     }
 
-    /// Client: says that this program starts anew where the server asks for another version, or
-    /// that this is the new attempt, in the version `again`. Kernels that do not know it go on with
-    /// the same ClientHello.
-    pub(crate) fn set_restart(&self, again: Option<Version>) -> io::Result<()> {
-        self.set(opt::CONFIG, &SocketConfig::encode_restart(again))
+    /// Client: sets the version to begin in, and says that this program starts anew where the server
+    /// asks for another one, or that this is the new attempt. Kernels that do not know the latter go
+    /// on with the same ClientHello.
+    pub(crate) fn set_attempt(&self, attempt: Attempt) -> io::Result<()> {
+        self.set(opt::CONFIG, &SocketConfig::encode_attempt(attempt))
     }
 
     /// The version in use; where the kernel does not tell it, the one that was configured.

@@ -21,7 +21,10 @@ use crate::{
         Error,
         Result, //
     },
-    handshake::Setup,
+    handshake::{
+        Setup,
+        Tickets, //
+    },
     settings::Settings,
     sys::gnutls::{
         AntiReplay,
@@ -63,8 +66,8 @@ pub(crate) struct Prepared {
     pub(crate) key_log: Option<Arc<KeyLog>>,
     /// A connection without a common application protocol fails.
     pub(crate) needs_alpn: bool,
-    /// The server can send a ticket.
-    pub(crate) has_tickets: bool,
+    /// Who makes a server's tickets possible.
+    pub(crate) tickets: Tickets,
     /// The end of the handshake proves who the peer is.
     pub(crate) verifies_peer: bool,
 }
@@ -85,7 +88,7 @@ impl Prepared {
                 psks: self.psks,
                 key_log: self.key_log,
                 needs_alpn: self.needs_alpn,
-                has_tickets: self.has_tickets,
+                tickets: self.tickets,
                 sends_singly: false,
             },
         }
@@ -184,7 +187,7 @@ impl ClientTls {
             psks: None,
             key_log: settings.key_log.clone(),
             needs_alpn: !settings.alpn.is_empty(),
-            has_tickets: false,
+            tickets: Tickets::None,
             verifies_peer,
         })
     }
@@ -262,20 +265,16 @@ impl ServerTls {
         })
     }
 
-    /// A session with a client. `ticket_key` protects session tickets; without one none are sent.
+    /// A session with a client.
     pub(crate) fn session(
         &self,
         settings: &Settings,
-        ticket_key: Option<&[u8]>,
+        tickets: Tickets,
         early_data: bool,
     ) -> Result<Prepared> {
         let mut session = Session::server(early_data).map_err(tls_error)?;
         prepare(&mut session, &self.priority, settings)?;
         session.use_anti_replay(&self.replay);
-        let has_tickets = match ticket_key {
-            Some(key) => session.enable_tickets(key).is_ok(),
-            None => false,
-        };
         if let Some(cred) = &self.cred {
             session.use_certificates(cred).map_err(tls_error)?;
         }
@@ -303,7 +302,7 @@ impl ServerTls {
             psks: Some(Arc::clone(&self.keys)),
             key_log: settings.key_log.clone(),
             needs_alpn: !settings.alpn.is_empty(),
-            has_tickets,
+            tickets,
             verifies_peer: verifies,
         })
     }

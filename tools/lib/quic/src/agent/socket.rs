@@ -12,7 +12,11 @@ use std::{
 };
 
 use crate::{
-    config::Cipher,
+    config::{
+        Cipher,
+        SocketConfig,
+        Version, //
+    },
     driver::Wire,
     error::CloseReason,
     handshake::Kernel,
@@ -52,6 +56,8 @@ pub(super) struct Wishes {
     pub(super) alpn: Vec<String>,
     /// Client: the data of an earlier session. Server: the key that protects tickets.
     pub(super) ticket: Vec<u8>,
+    /// Client: the version in which the connection begins.
+    pub(super) version: Version,
     cipher: u32,
     /// How long a client waits for a session ticket.
     pub(super) ticket_wait: Duration,
@@ -82,6 +88,7 @@ impl ConsumersSocket {
                 .filter(|name| !name.is_empty())
                 .collect(),
             ticket,
+            version: SocketConfig::read_version(config.0),
             cipher: config.u32(12),
             ticket_wait: Duration::from_secs(config.u8(19).into()),
             certificate_request: config.u8(20),
@@ -89,9 +96,18 @@ impl ConsumersSocket {
         })
     }
 
-    /// Client: the server's ticket; empty before it has come.
+    /// Client: the server's ticket; empty before it has come. Server: the key that protects tickets.
     pub(super) fn ticket(&self) -> io::Result<Vec<u8>> {
         self.get(opt::SESSION_TICKET, TICKET_LEN)
+    }
+
+    /// The version in use, which may have been negotiated; where the kernel does not tell it, the one
+    /// that was configured.
+    pub(super) fn version(&self) -> io::Result<Version> {
+        let value = self
+            .get(opt::INFO, 4)
+            .or_else(|_| self.get(opt::CONFIG, 4))?;
+        Ok(SocketConfig::read_version(&value))
     }
 
     /// Leaves resumption data for the consumer.
@@ -131,6 +147,10 @@ impl Kernel for ConsumersSocket {
         let value = self.get(opt::CONNECTION_CLOSE, 72).ok()?;
         let info = self.get(opt::INFO, uapi::INFO_FLAGS_END).ok();
         Some(uapi::read_close_reason(&value, info.as_deref()))
+    }
+
+    fn ticket_key(&self) -> Option<Vec<u8>> {
+        self.ticket().ok()
     }
 
     fn on_alpn(&self, name: &[u8]) -> io::Result<()> {

@@ -26,7 +26,8 @@ use crate::{
     },
     handshake::{
         Kernel,
-        Setup, //
+        Setup,
+        Tickets, //
     },
     settings::Settings,
     socket::Socket,
@@ -63,8 +64,7 @@ pub(super) fn server(
     let key_file = key_file.ok_or_else(|| Error::Config("pkey_file is NULL".into()))?;
     let tls = credentials::server(key_file, cert_file)?;
     let settings = settings(alpns)?;
-    let ticket_key = socket.session_ticket().ok();
-    let prepared = tls.session(&settings, ticket_key.as_deref(), false)?;
+    let prepared = tls.session(&settings, Tickets::Ours, false)?;
     run(socket, prepared)
 }
 
@@ -91,8 +91,10 @@ pub(super) fn setup(socket: &Socket, session: SessionRef<'_>) -> Setup {
     report::debug(&format!("handshake as {role}"));
     Setup {
         is_server,
-        // Fails without harm if the caller has not made tickets possible.
-        has_tickets: is_server,
+        tickets: match is_server {
+            true => Tickets::Owners,
+            false => Tickets::None,
+        },
         ..Setup::default()
     }
 }
@@ -177,6 +179,10 @@ impl Kernel for CallersSocket {
 
     fn close_reason(&self) -> Option<CloseReason> {
         Kernel::close_reason(&*self.0)
+    }
+
+    fn ticket_key(&self) -> Option<Vec<u8>> {
+        Kernel::ticket_key(&*self.0)
     }
 
     fn on_alpn(&self, name: &[u8]) -> io::Result<()> {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! Continuing earlier sessions.
 
+use super::report;
 use crate::{
+    config::Version,
     error::{
         Error,
         Result, //
     },
+    session_data::SessionData,
     socket::Socket,
     sys::gnutls::{
         Code,
@@ -26,12 +29,22 @@ pub(super) fn data(socket: &Socket, session: SessionRef<'_>) -> Result<Vec<u8>> 
         Err(code) if code.is_fatal() => return Err(tls_error(code)),
         _ => {}
     }
-    session.resumption_data().map_err(tls_error)
+    let version = socket
+        .version()
+        .map_err(|err| Error::Io("reading the version", err))?;
+    let data = SessionData::export(session, version).map_err(tls_error)?;
+    Ok(data.to_bytes())
 }
 
-/// Continues the session of these data.
-pub(super) fn resume(session: SessionRef<'_>, data: &[u8]) -> Result<()> {
-    session.resume(data).map_err(tls_error)
+/// Continues the session of these data, if it was of the version in which this one is to begin.
+pub(super) fn resume(socket: &Socket, session: SessionRef<'_>, data: &[u8]) -> Result<()> {
+    // A caller who gives the session its socket later wants the usual version.
+    let version = socket.version().unwrap_or(Version::V1);
+    let data = SessionData::from_bytes(data);
+    if !data.apply(session, version).map_err(tls_error)? {
+        report::debug("the session to continue was of another QUIC version: a new one begins");
+    }
+    Ok(())
 }
 
 fn tls_error(code: Code) -> Error {

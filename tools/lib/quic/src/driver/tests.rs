@@ -19,6 +19,7 @@ use crate::{
         Alert,
         CertificateProblem, //
     },
+    handshake::Tickets,
     settings::Settings,
     tls::{
         ClientTls,
@@ -55,6 +56,8 @@ struct Scene {
     psks: PskKeys,
     auth: ClientAuth,
     server: Settings,
+    /// The client's groups, if not the usual ones.
+    client_groups: Option<&'static str>,
     /// Data of an earlier session to continue.
     resume: Option<Vec<u8>>,
     /// The server's credentials, if it is the server of an earlier scene.
@@ -80,6 +83,7 @@ impl Scene {
             psks: PskKeys::default(),
             auth: ClientAuth::None,
             server: settings(),
+            client_groups: None,
             resume: None,
             server_tls: None,
             ends: pipe::pair(),
@@ -105,11 +109,18 @@ impl Scene {
             .unwrap()
             .session(Some(self.name), &self.client, self.resume.is_some())
             .unwrap();
+        if let Some(groups) = self.client_groups {
+            let usual = crate::tls::priority(&self.client.ciphers);
+            let session = client.session.as_ref();
+            session
+                .set_priority(&(usual + ":-GROUP-ALL" + groups))
+                .unwrap();
+        }
         if let Some(data) = &self.resume {
             client.session.as_ref().resume(data).unwrap();
         }
         let server = server_tls
-            .session(&self.server, Some(&[7; 64]), true)
+            .session(&self.server, Tickets::Ours, true)
             .unwrap();
         let (client_end, server_end) = (Arc::new(self.ends.0), Arc::new(self.ends.1));
         [(client_end, client), (server_end, server)]
@@ -320,7 +331,9 @@ fn garbage_instead_of_a_client_hello_is_refused() {
     .unwrap();
     let endless = [&[1, 255, 255, 255][..], &[0; 60_000]].concat();
     for bytes in [&b"\x01\x00\x00\x04abcd"[..], b"\x02\x00\x00\x00", &endless] {
-        let prepared = tls.session(&Settings::default(), None, false).unwrap();
+        let prepared = tls
+            .session(&Settings::default(), Tickets::None, false)
+            .unwrap();
         let (_client, end) = pipe::pair();
         let received = Received {
             len: bytes.len(),

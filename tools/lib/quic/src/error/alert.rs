@@ -25,6 +25,8 @@ impl Alert {
     pub const CERTIFICATE_UNKNOWN: Alert = Alert(46);
     /// The certificate's issuer is not trusted.
     pub const UNKNOWN_CA: Alert = Alert(48);
+    /// A field of a message is out of range or contradicts another.
+    pub const ILLEGAL_PARAMETER: Alert = Alert(47);
     /// A message cannot be read.
     pub const DECODE_ERROR: Alert = Alert(50);
     /// A signature or a binder does not verify.

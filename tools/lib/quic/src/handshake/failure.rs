@@ -31,6 +31,8 @@ pub(crate) enum Failure {
     Ended(CloseReason),
     /// The peer sent no transport parameters.
     NoTransportParams,
+    /// The client has changed its transport parameters after a HelloRetryRequest.
+    OtherParams,
     /// No application protocol was agreed on.
     NoAlpn,
     /// TLS chose a cipher that was not offered.
@@ -53,6 +55,10 @@ impl Failure {
             Failure::NoTransportParams => tls(
                 Alert::MISSING_EXTENSION,
                 "the peer sent no QUIC transport parameters",
+            ),
+            Failure::OtherParams => tls(
+                Alert::ILLEGAL_PARAMETER,
+                "the client has changed its QUIC transport parameters",
             ),
             Failure::NoAlpn => tls(
                 Alert::NO_APPLICATION_PROTOCOL,

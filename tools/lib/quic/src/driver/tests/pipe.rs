@@ -64,6 +64,8 @@ pub(super) struct End {
     pub(super) refuse_params: Option<u32>,
     /// The socket refuses secrets.
     pub(super) refuse_secrets: bool,
+    /// The key of tickets, before and after the peer's parameters have settled the version.
+    pub(super) ticket_keys: [u8; 2],
 }
 
 /// A client's and a server's end.
@@ -76,6 +78,7 @@ pub(super) fn pair() -> (End, End) {
         params: params.into(),
         refuse_params: None,
         refuse_secrets: false,
+        ticket_keys: [7; 2],
     };
     (end(0, "the client's"), end(1, "the server's"))
 }
@@ -146,8 +149,18 @@ impl Kernel for End {
             self.end(code, "");
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
-        self.joint.sides.lock().unwrap()[self.own].peer_params = Some(params.to_vec());
+        let own = &mut self.joint.sides.lock().unwrap()[self.own];
+        if own.peer_params.is_some() {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        own.peer_params = Some(params.to_vec());
         Ok(())
+    }
+
+    fn ticket_key(&self) -> Option<Vec<u8>> {
+        let [before, after] = self.ticket_keys;
+        let is_settled = self.peer_params().is_some();
+        Some(vec![if is_settled { after } else { before }; 64])
     }
 
     fn close_reason(&self) -> Option<CloseReason> {

@@ -31,6 +31,50 @@ fn early(end: &End) -> Option<pipe::Secret> {
     end.secrets().into_iter().find(|secret| secret.level == 3)
 }
 
+/// As [`resumed`], with a server whose tickets have these keys before and after the version is
+/// settled.
+fn resumed_with(
+    server: &Arc<ServerTls>,
+    ticket: Option<&Vec<u8>>,
+    keys: [u8; 2],
+) -> ((Finished, Finished), (Arc<End>, Arc<End>)) {
+    let mut scene = Scene::new();
+    scene.server_tls = Some(Arc::clone(server));
+    scene.resume = ticket.cloned();
+    scene.ends.1.ticket_keys = keys;
+    scene.succeeds()
+}
+
+// RFC 9369 5
+#[test]
+fn a_ticket_serves_in_the_version_that_was_settled_on_and_in_no_other() {
+    let (server, _) = earlier_session();
+    let (v1, v2) = (1, 2);
+    for (given, taken, continues) in [
+        ([v1, v1], [v1, v1], true),
+        ([v2, v2], [v2, v2], true),
+        ([v1, v1], [v2, v2], false),
+        ([v2, v2], [v1, v1], false),
+        // The server has changed the version.
+        ([v1, v2], [v2, v2], true),
+        ([v1, v2], [v1, v1], false),
+        ([v1, v1], [v1, v2], false),
+    ] {
+        let ((mut client, _), (end, _)) = resumed_with(&server, None, given);
+        let session = client.session.as_ref();
+        session.feed(Level::App, &end.ticket()).unwrap();
+        let ticket = session.resumption_data().unwrap();
+        let ((mut client, mut other), (_, server_end)) =
+            resumed_with(&server, Some(&ticket), taken);
+        let outcome = [
+            client.session.as_ref().is_resumed(),
+            other.session.as_ref().is_resumed(),
+            early(&server_end).is_some(),
+        ];
+        assert_eq!(outcome, [continues; 3], "{given:?} {taken:?}");
+    }
+}
+
 // RFC 9001 4.6.1 #1 test
 // RFC 9001 8.3 #1 test
 #[test]
@@ -50,7 +94,7 @@ fn early_data_is_refused_when_a_client_hello_is_replayed() {
     let (_, (_, server_end)) = resumed(&server, Some(&ticket));
     assert!(early(&server_end).is_some());
     let prepared = server
-        .session(&Scene::new().server, Some(&[7; 64]), true)
+        .session(&Scene::new().server, Tickets::Ours, true)
         .unwrap();
     let (_client, end) = pipe::pair();
     let hello = server_end.hello();

@@ -29,6 +29,9 @@ const TRANSPORT_PARAMETERS: u32 = 0x39;
 pub(super) fn attach(session: SessionRef<'_>, answers: Arc<dyn Hooks>) -> Result<(), Code> {
     let raw = session.as_ptr();
     let name = c"QUIC transport parameters";
+    // A server reads extensions of this kind before all those about tickets, for whose key it has
+    // to know the version that its parameters bring about.
+    let kind = ffi::EXT_APPLICATION;
     let flags = ffi::EXT_FLAG_TLS | ffi::EXT_FLAG_CLIENT_HELLO | ffi::EXT_FLAG_EE;
     // SAFETY: the session is valid, the name static, and the functions have the right signatures.
     let ret = unsafe {
@@ -36,7 +39,7 @@ pub(super) fn attach(session: SessionRef<'_>, answers: Arc<dyn Hooks>) -> Result
             raw,
             name.as_ptr(),
             TRANSPORT_PARAMETERS as c_int,
-            ffi::EXT_TLS,
+            kind,
             hooks::recv_params,
             hooks::send_params,
             Some(free_hooks),

@@ -76,7 +76,7 @@ pub(crate) const ALPN_MANDATORY: c_uint = 1;
 pub(crate) const CERT_REQUEST: c_int = 1;
 pub(crate) const CERT_REQUIRE: c_int = 2;
 
-pub(crate) const EXT_TLS: c_int = 2;
+pub(crate) const EXT_APPLICATION: c_int = 1;
 pub(crate) const EXT_FLAG_CLIENT_HELLO: c_uint = 1 << 1;
 pub(crate) const EXT_FLAG_EE: c_uint = 1 << 4;
 pub(crate) const EXT_FLAG_TLS: c_uint = 1 << 7;

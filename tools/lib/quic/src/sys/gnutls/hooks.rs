@@ -46,7 +46,7 @@ pub(crate) trait Hooks: Send + Sync {
     /// This side's encoded transport parameters.
     fn local_params(&self) -> Option<Vec<u8>>;
     /// The peer's encoded transport parameters. An error ends the handshake.
-    fn on_peer_params(&self, params: &[u8]) -> Result<(), ()>;
+    fn on_peer_params(&self, session: SessionRef<'_>, params: &[u8]) -> Result<(), ()>;
     /// The pre-shared key of an identity.
     fn psk(&self, identity: &[u8]) -> Option<Vec<u8>>;
     /// A secret for the key log, with the client's random value.
@@ -131,7 +131,10 @@ pub(super) unsafe extern "C" fn recv_params(
         return ffi::E_INTERNAL_ERROR;
     };
     // SAFETY: GnuTLS passes `len` bytes that live until this function returns.
-    match hooks.on_peer_params(unsafe { borrow_bytes(data.cast(), len) }) {
+    let params = unsafe { borrow_bytes(data.cast(), len) };
+    // SAFETY: GnuTLS passes the session, valid until this function returns.
+    let session = unsafe { SessionRef::from_raw(session) };
+    match hooks.on_peer_params(session, params) {
         Ok(()) => 0,
         Err(()) => ffi::E_INTERNAL_ERROR,
     }
@@ -259,7 +262,7 @@ impl Hooks for Nobody {
     fn local_params(&self) -> Option<Vec<u8>> {
         None
     }
-    fn on_peer_params(&self, _: &[u8]) -> Result<(), ()> {
+    fn on_peer_params(&self, _: SessionRef<'_>, _: &[u8]) -> Result<(), ()> {
         Err(())
     }
     fn psk(&self, _: &[u8]) -> Option<Vec<u8>> {

@@ -225,18 +225,6 @@ impl Session {
         // SAFETY: the session is valid and `data` is good for `len` bytes, which are copied.
         check(unsafe { ffi::gnutls_server_name_set(self.raw, ffi::NAME_DNS, data, len) }).map(drop)
     }
-
-    /// Server: makes tickets possible, protected by this key of 64 bytes.
-    pub(crate) fn enable_tickets(&mut self, key: &[u8]) -> Result<(), Code> {
-        let key = datum(key);
-        // SAFETY: the session is valid, and so is the datum, which is copied.
-        check(unsafe { ffi::gnutls_session_ticket_enable_server(self.raw, &key) })?;
-        // QUIC has its own limits for early data.
-        // RFC 9001 4.6.1 #1
-        let most = 0xffff_ffff;
-        // SAFETY: the session is valid.
-        check(unsafe { ffi::gnutls_record_set_max_early_data_size(self.raw, most) }).map(drop)
-    }
 }
 
 impl Drop for Session {

@@ -86,6 +86,15 @@ impl<'a> SessionRef<'a> {
         unsafe { ffi::gnutls_anti_replay_enable(self.raw, replay.as_ptr()) };
     }
 
+    /// Server: makes tickets possible, protected by this key of 64 bytes. It can be set once.
+    pub(crate) fn enable_tickets(self, key: &[u8]) -> Result<(), Code> {
+        let key = datum(key);
+        // SAFETY: the session is valid, and so is the datum, which is copied.
+        check(unsafe { ffi::gnutls_session_ticket_enable_server(self.raw, &key) })?;
+        self.lift_early_data_limit();
+        Ok(())
+    }
+
     /// Server: tickets say what QUIC demands of them about early data, which has limits of its own.
     // RFC 9001 4.6.1 #1
     pub(crate) fn lift_early_data_limit(self) {
