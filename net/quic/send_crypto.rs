@@ -110,8 +110,7 @@ fn step(
     let Role::Connection(at) = &mut sk.role else {
         return Err(EPIPE);
     };
-    at.core
-        .write_crypto(level, chunk, more)
+    at.call(|core, cx| core.write_crypto(cx, level, chunk, more))
         .map_err(|(e, _)| errno(e))?;
     let charged = at.core.send_truesize();
     sk.settle_wmem(charged);

@@ -16,6 +16,7 @@ use crate::{
         Datagram, //
     },
     common::{
+        cx::Cx,
         error::{
             Error,
             TransportError, //
@@ -48,8 +49,12 @@ impl Connection {
     ///
     /// `Invalid` for a level without send keys or without handshake bytes, `WouldBlock` while too
     /// much waits, `Closed`, `NoMemory`; the chunk comes back.
+    ///
+    /// A client that writes Initial bytes when it has read the server's repeats its ClientHello: the
+    /// server has sent a HelloRetryRequest, by which it refuses early data (RFC 8446 4.2.10).
     pub fn write_crypto(
         &mut self,
+        cx: &mut Cx<'_>,
         level: Level,
         chunk: Chunk,
         more: bool,
@@ -64,7 +69,11 @@ impl Connection {
         if stream.truesizes().0 >= MAX_UNSENT {
             return Err((Error::WouldBlock, chunk));
         }
+        let is_second = level == Level::Initial && stream.is_begun();
         stream.write(chunk, more)?;
+        if is_second {
+            self.reject_early(cx);
+        }
         self.note_announced(level);
         if !more {
             // What was held back at a lower level goes with it, in the same datagram if it fits.

@@ -47,7 +47,8 @@ impl Connection {
     }
 
     /// The server did not take the client's 0-RTT: everything sent in it is sent again in 1-RTT.
-    /// The connection finds it out by itself when it hands the server's EncryptedExtensions to TLS;
+    /// The connection finds it out by itself when it hands the server's EncryptedExtensions to TLS, or
+    /// when TLS answers a HelloRetryRequest;
     /// an owner that knows it before may call this.
     // RFC 9001 5.6 #4
     pub fn reject_early(&mut self, cx: &mut Cx<'_>) {

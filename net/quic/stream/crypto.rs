@@ -164,6 +164,11 @@ impl CryptoStream {
         end.saturating_sub(self.recv.read_offset())
     }
 
+    /// Whether the owner has read any of the peer's bytes.
+    pub fn is_begun(&self) -> bool {
+        self.recv.read_offset() > 0
+    }
+
     /// Whether bytes were received that cannot be read yet because others are missing.
     pub fn has_gap(&self) -> bool {
         self.received > self.recv.contiguous()

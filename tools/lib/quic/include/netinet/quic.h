@@ -131,7 +131,10 @@ void quic_handshake_deinit(gnutls_session_t session);
  * length out; 0 if the server has sent no ticket yet; -ENOBUFS if there is too little room.
  */
 int quic_session_get_data(gnutls_session_t session, void *data, size_t *size);
-/* Client, before the handshake: continues the session that the data came from. */
+/*
+ * Client, before the handshake: continues the session that the data came from, if the socket begins
+ * in the QUIC version that it had; else the handshake makes a new one.
+ */
 int quic_session_set_data(gnutls_session_t session, const void *data, size_t size);
 
 /* The application protocol agreed on, without a terminator.  *size: room in, length out. */

@@ -86,14 +86,21 @@ static int make_listener(struct sockaddr_in *addr, const char *alpns)
 	return fd;
 }
 
-static int make_client(const struct sockaddr_in *addr)
+static int make_client_of(const struct sockaddr_in *addr, uint32_t version)
 {
+	struct quic_config config = { .version = version };
 	int fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_QUIC);
 
 	CHECK(fd >= 0);
+	CHECK(setsockopt(fd, SOL_QUIC, QUIC_SOCKOPT_CONFIG, &config, sizeof(config)) == 0);
 	CHECK(connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0);
 	set_timeout(fd, 60000);
 	return fd;
+}
+
+static int make_client(const struct sockaddr_in *addr)
+{
+	return make_client_of(addr, QUIC_VERSION_V1);
 }
 
 static gnutls_certificate_credentials_t client_cred, server_cred;
@@ -512,14 +519,14 @@ static void given_up(void)
 }
 
 /* A connection, and the data by which another continues it; how the limits are remembered. */
-static size_t first_of_two(struct server *server, void *data, size_t room,
-			   struct quic_transport_param *limits)
+static size_t first_of_version(struct server *server, uint32_t version, void *data, size_t room,
+			       struct quic_transport_param *limits)
 {
 	socklen_t len = sizeof(*limits);
 	gnutls_session_t session;
 	double begin = now();
 	size_t size;
-	int fd = make_client(&server->addr);
+	int fd = make_client_of(&server->addr, version);
 
 	session = make_session(fd, 0, "sample");
 	CHECK(quic_handshake(session) == 0);
@@ -541,6 +548,12 @@ static size_t first_of_two(struct server *server, void *data, size_t room,
 	ask(fd, 0, "first");
 	close(fd);
 	return size;
+}
+
+static size_t first_of_two(struct server *server, void *data, size_t room,
+			   struct quic_transport_param *limits)
+{
+	return first_of_version(server, QUIC_VERSION_V1, data, room, limits);
 }
 
 static void resumption(void)
@@ -583,6 +596,79 @@ static void resumption(void)
 	stop(&server);
 	CHECK(server.resumed);
 	ok("quic_session_get_data, _set_data: a session is continued, with early data");
+}
+
+/* RFC 9369 section 5 */
+static void versions(void)
+{
+	static const struct {
+		uint32_t version;
+		/* The data have lost these last bytes, which say the version. */
+		size_t lost;
+		int resumed;
+	} cases[] = {
+		{ QUIC_VERSION_V1, 0, 0 },
+		{ QUIC_VERSION_V2, 0, 1 },
+		{ QUIC_VERSION_V1, 16, 0 },
+	};
+	struct server server = { 0 };
+	struct quic_transport_param limits = { 0 };
+	unsigned char data[4096];
+	gnutls_session_t session;
+	size_t size;
+	int fd;
+
+	start(&server, with_session, 1 + SIZE(cases));
+	size = first_of_version(&server, QUIC_VERSION_V2, data, sizeof(data), &limits);
+	for (size_t i = 0; i < SIZE(cases); i++) {
+		fd = make_client_of(&server.addr, cases[i].version);
+		session = make_session(fd, 0, "sample");
+		CHECK(quic_session_set_data(session, data, size - cases[i].lost) == 0);
+		CHECK(quic_handshake(session) == 0);
+		ask(fd, 0, "in which version?");
+		CHECK(gnutls_session_is_resumed(session) == cases[i].resumed);
+		CHECK(server.resumed == cases[i].resumed);
+		gnutls_deinit(session);
+		close(fd);
+	}
+	stop(&server);
+	ok("quic_session_set_data: a session is continued in its version of QUIC only");
+}
+
+/* A client that shows no key that the server has a use for; RFC 8446 section 4.2.10. */
+static void retry(void)
+{
+	static const char priority[] =
+		QUIC_PRIORITY ":-GROUP-ALL:+GROUP-X448:+GROUP-FFDHE2048:+GROUP-X25519";
+	struct server server = { 0 };
+	struct quic_transport_param limits = { 0 };
+	unsigned char data[4096];
+	gnutls_session_t session;
+	char answer[16];
+	int64_t sid = -1;
+	uint32_t flags = 0;
+	size_t size;
+	int fd;
+
+	start(&server, with_session, 2);
+	size = first_of_two(&server, data, sizeof(data), &limits);
+	fd = make_client(&server.addr);
+	session = make_session(fd, 0, "sample");
+	CHECK(gnutls_priority_set_direct(session, priority, NULL) == 0);
+	CHECK(quic_session_set_data(session, data, size) == 0);
+	CHECK(setsockopt(fd, SOL_QUIC, QUIC_SOCKOPT_TRANSPORT_PARAM, &limits, sizeof(limits)) == 0);
+	CHECK(quic_sendmsg(fd, "early", 5, 0, MSG_QUIC_STREAM_NEW | MSG_QUIC_STREAM_FIN) == 5);
+	CHECK(quic_handshake(session) == 0);
+	CHECK(gnutls_group_get(session) == GNUTLS_GROUP_X25519);
+	CHECK(gnutls_session_is_resumed(session));
+	CHECK(!(gnutls_session_get_flags(session) & GNUTLS_SFLAGS_EARLY_DATA));
+	CHECK(quic_recvmsg(fd, answer, sizeof(answer), &sid, &flags) == 5);
+	CHECK(sid == 0 && flags & MSG_QUIC_STREAM_FIN && memcmp(answer, "early", 5) == 0);
+	gnutls_deinit(session);
+	close(fd);
+	stop(&server);
+	CHECK(server.resumed && !server.early);
+	ok("quic_handshake: HelloRetryRequest is answered, and early data arrives after it");
 }
 
 /* RFC 9001 section 8.3: EndOfEarlyData is not sent, whatever the session is made for. */
@@ -791,6 +877,8 @@ int main(int argc, char **argv)
 	steps();
 	given_up();
 	resumption();
+	versions();
+	retry();
 	no_end_of_early_data();
 	messages();
 	time_out();

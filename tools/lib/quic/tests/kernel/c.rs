@@ -84,7 +84,7 @@ fn the_whole_c_interface_keeps_its_promises() {
     assert!(output.status.success(), "{out}{err}");
     assert_eq!(
         out.lines().filter(|line| line.starts_with("ok ")).count(),
-        15
+        17
     );
     std::fs::remove_file(&merged).unwrap();
 }

@@ -12,6 +12,7 @@ mod handshakes;
 mod middlebox;
 mod resumption;
 mod streams;
+mod tickets;
 mod versions;
 
 use std::{

@@ -24,7 +24,7 @@ use super::{
     LONG, //
 };
 
-fn welcomed(client: &Connection) {
+pub(crate) fn welcomed(client: &Connection) {
     let mut text = String::new();
     let mut stream = client.accept_stream().unwrap();
     stream.read_to_string(&mut text).unwrap();

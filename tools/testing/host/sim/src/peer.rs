@@ -209,9 +209,10 @@ impl Peer {
         match step {
             Step::Send { level, bytes, more } => {
                 let chunk = Chunk::try_from_slice(&bytes)?;
-                self.connection
-                    .write_crypto(level, chunk, more)
-                    .map_err(|(error, _)| error)
+                let written = self.with(now, |connection, cx| {
+                    connection.write_crypto(cx, level, chunk, more)
+                });
+                written.map_err(|(error, _)| error)
             }
             Step::Secret {
                 send,

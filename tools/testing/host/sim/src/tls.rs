@@ -16,6 +16,8 @@ const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 const NEW_SESSION_TICKET: u8 = 4;
 const ENCRYPTED_EXTENSIONS: u8 = 8;
+/// In TLS a ServerHello with a certain random value.
+const HELLO_RETRY_REQUEST: u8 = 6;
 const FINISHED: u8 = 20;
 
 /// Extensions of the EncryptedExtensions.
@@ -79,6 +81,8 @@ pub struct Shape {
     pub accept_early: bool,
     /// The server has the secret of 0-RTT before the client's transport parameters.
     pub early_first: bool,
+    /// The server asks for a second ClientHello.
+    pub retry: bool,
     /// The server's EncryptedExtensions have a form that only the script knows.
     pub opaque: bool,
     /// Bytes of the session ticket; none for none.
@@ -94,6 +98,7 @@ impl Default for Shape {
             early: false,
             accept_early: false,
             early_first: false,
+            retry: false,
             opaque: false,
             ticket: 100,
         }
@@ -174,6 +179,16 @@ impl Script {
 
     fn on_message(&mut self, level: Level, kind: u8, body: &[u8]) -> Vec<Step> {
         match (self.side, level, kind) {
+            (Side::Server, Level::Initial, CLIENT_HELLO) if self.shape.retry => {
+                self.shape.retry = false;
+                vec![Step::Send {
+                    level: Level::Initial,
+                    bytes: message(HELLO_RETRY_REQUEST, &[6; 86]),
+                    more: false,
+                }]
+            }
+            // With the secret of 0-RTT again, if there is one.
+            (Side::Client, Level::Initial, HELLO_RETRY_REQUEST) => vec![Step::OwnParams],
             (Side::Server, Level::Initial, CLIENT_HELLO) => {
                 let secret = self.secret(false, Level::Early);
                 let is_first = self.takes_early() && self.shape.early_first;

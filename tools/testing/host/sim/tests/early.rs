@@ -105,6 +105,31 @@ fn rejected_early_data_is_sent_again_at_once_and_is_no_sign_of_congestion() {
     }
 }
 
+// RFC 8446 4.2.10: a server that asks for another ClientHello has refused early data.
+#[test]
+fn no_early_data_is_sent_when_the_server_has_asked_for_another_client_hello() {
+    for early in [5_000, 60_000] {
+        let (mut client, mut server) = resuming(params());
+        client.plan.streams = vec![(Dir::Bidi, early)];
+        server.shape.retry = true;
+        let mut pair = Pair::new(9, Link::lossy(100, 0), &client, server);
+        pair.wait(Duration::from_millis(190));
+        let sent = |pair: &Pair| pair.client.borrow().peer.connection.info().packets_sent;
+        let first = sent(&pair);
+        assert!(first > early.min(10_000) / 1_200, "{first}");
+        pair.wait(Duration::from_millis(20));
+        // The second ClientHello, and at most one acknowledgement beside it.
+        let second = sent(&pair);
+        assert!((1..=2).contains(&(second - first)), "{first} {second}");
+        let count = write_more(&pair, Some((Dir::Bidi, 2_000)));
+        pair.wait(Duration::from_millis(170));
+        assert_eq!(sent(&pair), second, "{}", pair.describe());
+        assert!(pair.transfer(10, count, count), "{}", pair.describe());
+        let info = pair.client.borrow().peer.connection.info();
+        assert_eq!((info.packets_lost, info.timeouts), (0, 0), "{early}");
+    }
+}
+
 /// A client with an early secret that writes `early` bytes before the handshake and 200 kB behind
 /// it, whose server says in its own `opaque` way, or in TLS's, whether it `accepts`.
 fn sends_once((early, accepts, opaque): (u64, bool, bool)) {

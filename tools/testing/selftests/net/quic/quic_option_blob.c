@@ -285,6 +285,39 @@ QUIC_TEST_F(blob, a_ticket_key_is_of_the_listener_and_the_address_of_the_client)
 	EXPECT_EQ(-EPIPE, ticket_of(self->p.server, again, sizeof(again)));
 }
 
+/* RFC 9369 section 5. */
+QUIC_TEST_F(blob, a_ticket_key_is_of_the_version)
+{
+	struct quic_config v2 = { .version = QUIC_VERSION_V2 };
+	struct qk_opts opts = { }, opts2 = { .client_config = &v2 };
+	char set[70], keys[2][2][70];
+	int listener, client, server;
+	int len[2] = { 64, sizeof(set) };
+
+	listener = qk_listen(&opts);
+	ASSERT_LE(0, listener);
+	fill(set, sizeof(set), 'k');
+	for (int is_set = 0; is_set < 2; is_set++) {
+		if (is_set)
+			ASSERT_EQ(0, qk_set(listener, QUIC_SOCKOPT_SESSION_TICKET, set, sizeof(set)));
+		for (int v = 0; v < 2; v++) {
+			client = qk_hs_client(v ? &opts2 : &opts, qk_port(listener), 0, NULL);
+			ASSERT_LE(0, client);
+			server = qk_accept(listener);
+			ASSERT_LE(0, server);
+			EXPECT_EQ(len[is_set], ticket_of(server, keys[is_set][v], sizeof(set)));
+			qk_close(&server);
+			qk_close(&client);
+		}
+		/* All of it is another one. */
+		EXPECT_NE(0, memcmp(keys[is_set][0], keys[is_set][1], 32));
+		EXPECT_NE(0, memcmp(keys[is_set][0] + 32, keys[is_set][1] + 32, 32));
+	}
+	EXPECT_EQ(0, memcmp(set, keys[1][0], sizeof(set)));
+	EXPECT_NE(0, memcmp(set + 64, keys[1][1] + 64, 6));
+	qk_close(&listener);
+}
+
 QUIC_TEST_F(blob, a_server_gives_another_token_when_told_to)
 {
 	struct qk_opts opts = { .client_events = 1u << QUIC_EVENT_NEW_TOKEN };

@@ -280,11 +280,14 @@ impl Chaos<'_> {
     }
 
     fn misuse_crypto(&mut self, side: Side) {
+        let now = self.now;
         let (level, more) = (self.script.level(), self.script.flag());
         let bytes = self.script.bytes(2_000);
         self.excuses.is_misused = true;
         if let (Some(peer), Ok(chunk)) = (self.peer(side), Chunk::try_from_slice(&bytes)) {
-            let _ = peer.connection.write_crypto(level, chunk, more);
+            peer.with(now, |connection, cx| {
+                let _ = connection.write_crypto(cx, level, chunk, more);
+            });
             let mut sink = |part: &[u8]| Ok(part.len() / 2);
             let _ = peer.connection.read_crypto(700, more, &mut sink);
         }
