@@ -37,6 +37,7 @@ use crate::{
 };
 
 mod failure;
+mod proof;
 mod tickets;
 
 pub(crate) use failure::{
@@ -44,6 +45,7 @@ pub(crate) use failure::{
     ended,
     Failure, //
 };
+use proof::Proof;
 pub(crate) use tickets::Tickets;
 
 /// Messages of one level are joined up to this size, to save system calls.
@@ -108,6 +110,7 @@ pub(crate) struct Machine {
     tls_done: bool,
     /// Bytes received from the peer.
     received: usize,
+    proof: Proof,
 }
 
 /// Answers the session. Lives on it, so it outlives no more than the machine needs.
@@ -154,6 +157,7 @@ impl Machine {
             }),
             tls_done: false,
             received: 0,
+            proof: Proof::default(),
         };
         let hooks = Arc::clone(&machine.answers) as Arc<dyn Hooks>;
         session.attach(hooks).map_err(|code| Error::Tls {
@@ -204,6 +208,9 @@ impl Machine {
                 reason: "the peer's handshake messages are too long".into(),
             });
         }
+        if level == Level::Handshake {
+            self.proof.read(bytes);
+        }
         if let Err(code) = session.feed(level, bytes) {
             if code.is_fatal() {
                 return Err(self.answers.error(session, code));
@@ -224,6 +231,13 @@ impl Machine {
                 Err(code) if !code.is_fatal() => {}
                 Err(code) => return Err(self.answers.error(session, code)),
             }
+        }
+        let has_proof = session.is_resumed() || self.proof.is_shown();
+        if self.answers.setup.is_server && session.has_peer_certificate() && !has_proof {
+            return Err(Error::Tls {
+                alert: Some(Alert::CERTIFICATE_REQUIRED),
+                reason: "the client has shown the certificate of an old ticket only".into(),
+            });
         }
         self.tls_done = true;
         self.answers.send_ticket(session);

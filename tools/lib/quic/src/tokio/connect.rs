@@ -159,7 +159,9 @@ impl Connection {
 
     /// Like [`Self::connect`], but continues an earlier connection with the same server, which
     /// spares both sides the certificates. If the server does not want to, the handshake is an
-    /// ordinary one; [`ConnectionInfo::resumed`] tells.
+    /// ordinary one; [`ConnectionInfo::resumed`] tells. A ticket is good in one version of QUIC: the
+    /// connection begins in that, or, if the configuration asks for another, with an ordinary
+    /// handshake.
     ///
     /// [`ConnectionInfo::resumed`]: crate::ConnectionInfo::resumed
     pub async fn connect_resuming(
@@ -172,7 +174,8 @@ impl Connection {
     }
 
     /// Like [`Self::connect_resuming`], but returns before the handshake, so that data can be
-    /// sent at once (0-RTT). Only the first address is tried.
+    /// sent at once (0-RTT). Only the first address is tried. The configuration must not ask for
+    /// another version of QUIC than the ticket's.
     ///
     /// Somebody who has copied early data may send it again: send only what does no harm twice.
     /// A server that does not take it gets it after the handshake.

@@ -4,8 +4,7 @@
 use super::{
     run,
     Received,
-    Scene,
-    Tickets, //
+    Scene, //
 };
 use crate::{
     error::{

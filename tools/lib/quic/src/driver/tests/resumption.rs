@@ -110,3 +110,33 @@ fn early_data_is_refused_when_a_client_hello_is_replayed() {
     assert!(!end.secrets().is_empty(), "the hello itself is good");
     assert_eq!(early(&end), None);
 }
+
+// A ticket travels in clear, and GnuTLS reads the certificates in it before it looks at its age.
+#[test]
+fn a_certificate_in_somebody_elses_ticket_proves_nothing() {
+    let files = [(data("server.pem"), data("leaf.key"))];
+    let auth = ClientAuth::Request(Trust::File(data("ca.pem")));
+    let server = Arc::new(ServerTls::new(&files, PskKeys::default(), &auth, &Cipher::ALL).unwrap());
+    let scene = |client_key, resume: Option<&Vec<u8>>| {
+        let mut scene = Scene::new();
+        scene.client_key = client_key;
+        scene.server_tls = Some(Arc::clone(&server));
+        scene.resume = resume.cloned();
+        scene
+    };
+    let ((mut client, mut other), (end, _)) = scene(Some("client.pem"), None).succeeds();
+    assert!(other.session.as_ref().has_peer_certificate());
+    let mut ticket = end.ticket();
+    // ticket_age_add: the server takes the ticket for a very old one.
+    ticket[8] ^= 0x80;
+    let session = client.session.as_ref();
+    session.feed(Level::App, &ticket).unwrap();
+    let stolen = session.resumption_data().unwrap();
+    let ((_, other), _) = scene(None, Some(&stolen)).run();
+    let err = other.unwrap_err();
+    assert_eq!(err.alert(), Some(Alert::CERTIFICATE_REQUIRED), "{err}");
+    // Who has its key is let in as by any full handshake.
+    let ((_, mut other), _) = scene(Some("client.pem"), Some(&stolen)).succeeds();
+    assert!(!other.session.as_ref().is_resumed());
+    assert!(other.session.as_ref().has_peer_certificate());
+}

@@ -17,7 +17,6 @@ use libc::{
 
 use super::{
     check,
-    datum,
     ffi,
     hooks,
     AntiReplay,
