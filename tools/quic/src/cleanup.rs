@@ -48,6 +48,13 @@ impl Partial {
         Partial { path, kept: false }
     }
 
+    /// A file beside `file` that is to get its name when it is complete.
+    pub fn of(file: &Path) -> Partial {
+        let mut name = file.as_os_str().to_owned();
+        name.push(".part");
+        Partial::new(name.into())
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

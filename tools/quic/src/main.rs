@@ -14,6 +14,7 @@ mod hq;
 mod human;
 mod perf;
 mod report;
+mod serving;
 mod setup;
 mod target;
 mod transfer;

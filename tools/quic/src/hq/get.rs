@@ -2,6 +2,7 @@
 //! `quic get`.
 
 use std::{
+    collections::HashSet,
     fs::File,
     io::{
         self,
@@ -79,12 +80,32 @@ pub fn run(args: &Get, output: Output) -> Result<()> {
             "--output takes one file; use --dir for several",
         ));
     }
+    let mut servers = Vec::new();
+    let mut files = HashSet::new();
     for (target, paths) in by_server(&args.urls) {
         let jobs = paths
             .into_iter()
             .map(|path| Ok((path.to_owned(), destination(args, path)?)))
-            .collect::<Result<Vec<_>>>()?;
+            .collect::<Result<Jobs>>()?;
+        distinct(&jobs, &mut files)?;
+        servers.push((target, jobs));
+    }
+    for (target, jobs) in servers {
         from_server(args, target, jobs, output)?;
+    }
+    Ok(())
+}
+
+/// Paths and where they go; `None` is standard output.
+type Jobs = Vec<(String, Option<PathBuf>)>;
+
+/// Refuses to write two answers into one file. `files` are those that others write.
+fn distinct(jobs: &Jobs, files: &mut HashSet<PathBuf>) -> Result<()> {
+    for file in jobs.iter().filter_map(|(_, file)| file.as_ref()) {
+        if !files.insert(file.clone()) {
+            let twice = format!("two of the files would be stored as {}", file.display());
+            return Err(Failure::new(twice).hint("fetch them one by one, with --output or --dir"));
+        }
     }
     Ok(())
 }
@@ -119,12 +140,7 @@ fn destination(args: &Get, path: &str) -> Result<Option<PathBuf>> {
     }
 }
 
-fn from_server(
-    args: &Get,
-    target: &Target,
-    jobs: Vec<(String, Option<PathBuf>)>,
-    output: Output,
-) -> Result<()> {
+fn from_server(args: &Get, target: &Target, jobs: Jobs, output: Output) -> Result<()> {
     let options = &args.client;
     let client = Client::new(
         target,
@@ -240,7 +256,7 @@ fn fetch(
     let size = match file {
         None => copy(&mut stream.recv, &mut io::stdout().lock(), on_bytes)?,
         Some(file) => {
-            let partial = Partial::new(part_name(file));
+            let partial = Partial::of(file);
             let open = |err: &io::Error| Failure::io(partial.path().display(), err);
             let mut out = File::create(partial.path()).map_err(|err| open(&err))?;
             let size = copy(&mut stream.recv, &mut out, on_bytes)?;
@@ -255,12 +271,6 @@ fn fetch(
         size,
         seconds: started.elapsed().as_secs_f64(),
     })
-}
-
-fn part_name(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
 }
 
 fn copy(from: &mut impl Read, to: &mut impl Write, on_bytes: &impl Fn(u64)) -> Result<u64> {
@@ -291,6 +301,21 @@ fn not_answered(err: &io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_answers_go_into_one_file() {
+        let job = |path: &str, file: Option<&str>| (path.to_owned(), file.map(PathBuf::from));
+        let mut files = HashSet::new();
+        let first = vec![
+            job("/a/1", Some("1")),
+            job("/2", Some("2")),
+            job("/3", None),
+        ];
+        distinct(&first, &mut files).unwrap();
+        distinct(&vec![job("/3", None)], &mut files).unwrap();
+        let failure = distinct(&vec![job("/b/1", Some("1"))], &mut files).unwrap_err();
+        assert!(failure.to_string().ends_with("stored as 1"), "{failure}");
+    }
 
     #[test]
     fn what_is_wanted_is_grouped_by_server_in_the_order_given() {

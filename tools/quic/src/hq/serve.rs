@@ -9,7 +9,10 @@ use std::{
     },
     path::Path,
     thread,
-    time::Instant, //
+    time::{
+        Duration,
+        Instant, //
+    },
 };
 
 use quic::{
@@ -38,8 +41,11 @@ use crate::{
     },
     human,
     report::ConnectionReport,
-    setup,
+    serving, setup,
 };
+
+/// How long a client may take between opening a stream and the end of its request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What scripts read, one object a line.
 #[derive(Serialize)]
@@ -113,7 +119,7 @@ pub fn run(args: &Serve, output: Output) -> Result<()> {
     let line = format!("serving {} at {address}", root.display());
     output.note(&Event::Listening { address }, &line);
     loop {
-        let incoming = listener.accept()?;
+        let incoming = serving::next_client(&listener, output)?;
         let root = root.clone();
         let serve = move || {
             let peer = incoming.peer_addr();
@@ -133,7 +139,9 @@ pub fn run(args: &Serve, output: Output) -> Result<()> {
                 return Ok(());
             }
         } else {
-            thread::spawn(serve);
+            serving::in_thread(output, move || {
+                let _ = serve();
+            });
         }
     }
 }
@@ -142,7 +150,7 @@ fn serve_client(conn: &Connection, root: &Path, output: Output) {
     let end = thread::scope(|scope| loop {
         match conn.accept_stream_timeout(None) {
             Ok(PeerStream::Bi(stream)) => {
-                scope.spawn(move || answer(stream, conn, root, output));
+                serving::in_scope(scope, output, move || answer(stream, conn, root, output));
             }
             // Dropping it asks the client to stop; some clients open streams of HTTP/3.
             Ok(PeerStream::Uni(_)) => {}
@@ -159,9 +167,11 @@ fn serve_client(conn: &Connection, root: &Path, output: Output) {
 fn answer(mut stream: BiStream, conn: &Connection, root: &Path, output: Output) {
     let started = Instant::now();
     let peer = conn.info().peer.to_string();
+    stream.recv.set_read_timeout(Some(REQUEST_TIMEOUT));
     let path = match request::read(&mut stream.recv) {
         Ok(Ok(path)) => path,
         Ok(Err(bad)) => return refuse(&mut stream, String::new(), bad, peer, output),
+        // The connection has ended, or the client takes too long and is told to stop.
         Err(_) => return,
     };
     let file =

@@ -7,6 +7,7 @@ use std::{
         OpenOptions, //
     },
     io::{
+        self,
         ErrorKind,
         Write, //
     },
@@ -20,9 +21,12 @@ use quic::{
     SessionTicket, //
 };
 
-use crate::failure::{
-    Failure,
-    Result, //
+use crate::{
+    cleanup::Partial,
+    failure::{
+        Failure,
+        Result, //
+    },
 };
 
 /// A server sends its ticket right behind the handshake; this is for a bad network.
@@ -49,17 +53,46 @@ pub fn save(conn: &Connection, file: &Path) -> Result<()> {
     let Some(ticket) = conn.session_ticket(TICKET_TIME)? else {
         return Ok(());
     };
+    write_private(file, &ticket.to_bytes()).map_err(|err| Failure::io(file.display(), &err))
+}
+
+/// Replaces a file by one that only its owner can read, whoever could read the old one.
+fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let partial = Partial::of(file);
+    // One that was left behind has its own permissions.
+    let _ = fs::remove_file(partial.path());
     let mut options = OpenOptions::new();
-    let opened = options.write(true).create(true).truncate(true).mode(0o600);
-    opened
-        .open(file)
-        .and_then(|mut out| out.write_all(&ticket.to_bytes()))
-        .map_err(|err| Failure::io(file.display(), &err))
+    let mut out = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(partial.path())?;
+    out.write_all(bytes)?;
+    fs::rename(partial.path(), file)?;
+    partial.keep();
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    #[test]
+    fn a_session_can_be_read_by_its_owner_only_even_if_the_file_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("session");
+        for _ in 0..2 {
+            write_private(&file, b"secret").unwrap();
+            assert_eq!(fs::read(&file).unwrap(), b"secret");
+            let mode = fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        let count = fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(count, 1, "nothing is left beside it");
+    }
 
     #[test]
     fn no_file_is_no_session_and_a_broken_one_is_told() {

@@ -33,7 +33,7 @@ use crate::{
         Result, //
     },
     report::ConnectionReport,
-    setup,
+    serving, setup,
 };
 
 /// What scripts read, one object a line.
@@ -63,8 +63,8 @@ pub fn run(args: &Perf, output: Output) -> Result<()> {
     let line = format!("measuring with clients at {address}");
     output.note(&Event::Listening { address }, &line);
     loop {
-        let incoming = listener.accept()?;
-        thread::spawn(move || {
+        let incoming = serving::next_client(&listener, output)?;
+        serving::in_thread(output, move || {
             let peer = incoming.peer_addr();
             match incoming.handshake() {
                 Ok(conn) => serve(&conn, output),
@@ -82,7 +82,7 @@ fn serve(conn: &Connection, output: Output) {
         while let Ok(stream) = conn.accept_stream_timeout(None) {
             if let PeerStream::Bi(mut stream) = stream {
                 streams = streams.saturating_add(1);
-                scope.spawn(move || {
+                serving::in_scope(scope, output, move || {
                     if let Err(err) = answer(&mut stream) {
                         report(&err, output);
                     }

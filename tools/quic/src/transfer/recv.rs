@@ -43,7 +43,7 @@ use crate::{
         self,
         ConnectionReport, //
     },
-    setup,
+    serving, setup,
 };
 
 /// Application error code with which a file that is not wanted is stopped.
@@ -99,7 +99,7 @@ pub fn run(args: &Recv, output: Output) -> Result<()> {
     let line = format!("receiving at {address} into {}", args.dir.display());
     output.note(&Event::Listening { address }, &line);
     loop {
-        let incoming = listener.accept()?;
+        let incoming = serving::next_client(&listener, output)?;
         let store = store.clone();
         let serve = move || {
             let peer = incoming.peer_addr();
@@ -119,7 +119,9 @@ pub fn run(args: &Recv, output: Output) -> Result<()> {
                 return Ok(());
             }
         } else {
-            thread::spawn(serve);
+            serving::in_thread(output, move || {
+                let _ = serve();
+            });
         }
     }
 }
@@ -131,7 +133,9 @@ fn receive_from(conn: &Connection, store: &Store, output: Output) {
         match conn.accept_stream_timeout(None) {
             Ok(PeerStream::Bi(stream)) => {
                 let bar = &bar;
-                scope.spawn(move || receive_one(stream, conn, store, bar, output));
+                serving::in_scope(scope, output, move || {
+                    receive_one(stream, conn, store, bar, output);
+                });
             }
             // Dropping it asks the sender to stop.
             Ok(PeerStream::Uni(_)) => {}
