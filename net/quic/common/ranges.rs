@@ -148,6 +148,17 @@ impl RangeSet {
         self.ranges.iter().cloned()
     }
 
+    /// The ranges, ascending.
+    pub fn as_slice(&self) -> &[Range<u64>] {
+        &self.ranges
+    }
+
+    /// The ranges, ascending, from the one on that `value` is in, or else the next one above.
+    pub fn above(&self, value: u64) -> &[Range<u64>] {
+        let first = self.index_of_end(value.saturating_add(1));
+        self.ranges.get(first..).unwrap_or_default()
+    }
+
     /// The smallest number.
     pub fn min(&self) -> Option<u64> {
         self.ranges.first().map(|range| range.start)

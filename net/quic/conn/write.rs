@@ -89,7 +89,7 @@ impl Connection {
         }
         let delay = acks.ack_delay(cx.now).as_micros();
         let delay = delay.checked_shr(u32::from(exponent)).unwrap_or(0);
-        if builder.write_ack(acks.ranges(), delay, acks.ecn_counts()) {
+        if builder.write_ack(acks.unknown(), delay, acks.ecn_counts()) {
             acks.on_ack_sent();
         }
     }

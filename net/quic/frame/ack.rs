@@ -15,14 +15,16 @@
 use crate::common::{
     varint,
     NoSpace,
-    RangeSet,
     Reader,
     TransportError,
     Truncated,
     VarInt,
     Writer, //
 };
-use core::ops::RangeInclusive;
+use core::ops::{
+    Range,
+    RangeInclusive, //
+};
 
 use super::FrameType;
 
@@ -181,12 +183,12 @@ fn below_gap(smallest: u64, gap: u64) -> Option<u64> {
     smallest.checked_sub(gap)?.checked_sub(2)
 }
 
-/// Writes an ACK frame for the packet numbers in `ranges`, as many ranges as fit from the largest
-/// down, and returns Largest Acknowledged.  `delay` is scaled by the own ack_delay_exponent.
+/// Writes an ACK frame for the packet numbers in `ranges`, which ascend and are never adjacent, as
+/// many of them as fit from the largest down, and returns Largest Acknowledged.  `delay` is scaled by the own ack_delay_exponent.
 ///
-/// Fails and writes nothing when not even the largest range fits or the set is empty.
+/// Fails and writes nothing when not even the largest range fits or there is none.
 pub fn encode_ack(
-    ranges: &RangeSet,
+    ranges: &[Range<u64>],
     delay: u64,
     ecn: Option<EcnCounts>,
     writer: &mut Writer<'_>,
@@ -196,13 +198,13 @@ pub fn encode_ack(
 }
 
 fn put_ack(
-    ranges: &RangeSet,
+    ranges: &[Range<u64>],
     delay: u64,
     ecn: Option<EcnCounts>,
     writer: &mut Writer<'_>,
 ) -> Result<u64, NoSpace> {
     let highest = ranges.last().ok_or(NoSpace)?;
-    let largest = ranges.max().ok_or(NoSpace)?;
+    let largest = highest.end.checked_sub(1).ok_or(NoSpace)?;
     writer.put_varint(match ecn {
         Some(_) => FrameType::ACK_ECN,
         None => FrameType::ACK,
@@ -218,7 +220,7 @@ fn put_ack(
     let mut smallest = highest.start;
     // CAST: bounded by the number of ranges, which is a usize.
     for range in ranges.iter().rev().skip(1).take(count as usize) {
-        let (gap, len) = gap_and_len(smallest, &range);
+        let (gap, len) = gap_and_len(smallest, range);
         writer.put_varint(gap)?;
         writer.put_varint(len)?;
         smallest = range.start;
@@ -228,11 +230,11 @@ fn put_ack(
 }
 
 /// How many further ranges fit into `room` bytes together with their count.
-fn count_fitting(ranges: &RangeSet, mut smallest: u64, room: usize) -> Result<u64, NoSpace> {
+fn count_fitting(ranges: &[Range<u64>], mut smallest: u64, room: usize) -> Result<u64, NoSpace> {
     let (mut count, mut used) = (0u64, 0usize);
     varint_fits(count, used, room)?;
     for range in ranges.iter().rev().skip(1) {
-        let (gap, len) = gap_and_len(smallest, &range);
+        let (gap, len) = gap_and_len(smallest, range);
         let more = varint::size(gap).saturating_add(varint::size(len));
         let (next, bytes) = (count.saturating_add(1), used.saturating_add(more));
         if varint_fits(next, bytes, room).is_err() {
@@ -251,7 +253,7 @@ fn varint_fits(count: u64, used: usize, room: usize) -> Result<(), NoSpace> {
 }
 
 /// The fields of a range below `smallest`.  Ranges are never adjacent, so a gap is not negative.
-fn gap_and_len(smallest: u64, range: &core::ops::Range<u64>) -> (u64, u64) {
+fn gap_and_len(smallest: u64, range: &Range<u64>) -> (u64, u64) {
     (
         smallest.saturating_sub(range.end).saturating_sub(1),
         range.end.saturating_sub(range.start).saturating_sub(1),

@@ -12,6 +12,8 @@
 
 #![forbid(unsafe_code)]
 
+use core::ops::Range;
+
 use super::{
     out_header::{
         write_header,
@@ -28,7 +30,6 @@ use crate::{
     common::{
         varint,
         Level,
-        RangeSet,
         StreamId,
         Token,
         Writer, //
@@ -120,8 +121,8 @@ impl<'a> PacketBuilder<'a> {
     /// Writes an ACK frame with as many ranges as fit, and remembers it.  Returns false and
     /// changes nothing when not even the largest range fits.
     #[must_use]
-    pub fn write_ack(&mut self, ranges: &RangeSet, delay: u64, ecn: Option<EcnCounts>) -> bool {
-        let Some(largest) = ranges.max() else {
+    pub fn write_ack(&mut self, ranges: &[Range<u64>], delay: u64, ecn: Option<EcnCounts>) -> bool {
+        let Some(largest) = ranges.last().and_then(|range| range.end.checked_sub(1)) else {
             return false;
         };
         // RFC 9000 13.2.6 #2, RFC 9000 17.2.3 #4

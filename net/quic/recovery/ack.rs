@@ -10,6 +10,8 @@
 
 mod frequency;
 
+use core::ops::Range;
+
 pub use frequency::Frequency;
 
 use super::ecn::{
@@ -31,7 +33,7 @@ use crate::common::{
 const MAX_RANGES: usize = 256;
 
 /// Packet numbers below an acknowledged ACK frame that are still told apart, so that packets the
-/// network reordered are not taken for duplicates. Costs a few bytes a frame, and only after loss.
+/// network reordered are not taken for duplicates. ACK frames do not mention them any more.
 const REORDER_SLACK: u64 = 1024;
 
 /// An endpoint that only receives asks for an acknowledgement of its ACK frames after this many of
@@ -56,6 +58,11 @@ pub struct AckTracker {
     ranges: RangeSet,
     /// Every number below counts as received: its range was forgotten.
     floor: u64,
+    /// The peer knows of every packet below that arrived: ACK frames begin with the range it is in.
+    known: u64,
+    /// Largest packet number when one below it arrived last. An ACK frame up to that number may have
+    /// left before, so that the peer's knowing it says nothing of the late packet.
+    late: Option<u64>,
     /// Largest packet number and when it arrived: the base of the ACK Delay field.
     largest: Option<(u64, Instant)>,
     largest_eliciting: Option<u64>,
@@ -87,6 +94,8 @@ impl AckTracker {
         Self {
             ranges: RangeSet::with_limit(MAX_RANGES),
             floor: 0,
+            known: 0,
+            late: None,
             largest: None,
             largest_eliciting: None,
             ecn: EcnCounts::default(),
@@ -127,8 +136,12 @@ impl AckTracker {
         let is_first_ce = ecn == Ecn::Ce && !self.was_ce;
         self.was_ce = ecn == Ecn::Ce;
         let previous = self.largest_eliciting;
-        if self.largest.is_none_or(|(largest, _)| largest < pn) {
-            self.largest = Some((pn, now));
+        match self.largest {
+            Some((largest, _)) if pn < largest => {
+                self.late = Some(largest);
+                self.known = self.known.min(pn);
+            }
+            _ => self.largest = Some((pn, now)),
         }
         // RFC 9000 13.2.1 #4
         if !ack_eliciting || self.ranges.is_empty() {
@@ -178,9 +191,17 @@ impl AckTracker {
         self.deadline
     }
 
-    /// The packets to acknowledge.
+    /// The packets remembered.
     pub fn ranges(&self) -> &RangeSet {
         &self.ranges
+    }
+
+    /// The packets to acknowledge: without those of which the peer knows that they arrived, as it
+    /// has acknowledged an ACK frame that said so.
+    // RFC 9000 13.2.3 #2
+    // RFC 9000 13.2.3 #4
+    pub fn unknown(&self) -> &[Range<u64>] {
+        self.ranges.above(self.known)
     }
 
     /// The largest packet number received, for decoding truncated ones: RFC 9000 17.1.
@@ -211,7 +232,8 @@ impl AckTracker {
     /// it is ack-eliciting: the frames have become long, and nothing that the peer acknowledges
     /// was sent for a while. True at most once in many packets: RFC 9000 13.2.1 #7.
     pub fn take_ping(&mut self) -> bool {
-        let is_wanted = self.unanswered >= ACKS_WITHOUT_ANSWER && self.ranges.len() >= MANY_RANGES;
+        let is_wanted =
+            self.unanswered >= ACKS_WITHOUT_ANSWER && self.unknown().len() >= MANY_RANGES;
         if is_wanted {
             self.unanswered = 0;
         }
@@ -225,6 +247,10 @@ impl AckTracker {
         let keep = self.largest().unwrap_or(0).min(largest);
         let floor = keep.saturating_sub(REORDER_SLACK);
         self.unanswered = 0;
+        if self.late.is_none_or(|late| late < largest) {
+            self.known = self.known.max(keep);
+            self.late = None;
+        }
         if floor > self.floor {
             self.ranges.remove_below(floor);
             self.floor = floor;

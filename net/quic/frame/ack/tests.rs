@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::*;
+use crate::common::RangeSet;
 use proptest::prelude::*;
 
 fn parse(bytes: &[u8], with_ecn: bool) -> Result<AckFrame<'_>, AckError> {
@@ -76,7 +77,7 @@ proptest! {
         let ecn = ecn.map(|(ect0, ect1, ce)| EcnCounts { ect0, ect1, ce });
         let mut buffer = [0; 400];
         let mut writer = Writer::new(&mut buffer[..room]);
-        match encode_ack(&set, delay, ecn, &mut writer) {
+        match encode_ack(set.as_slice(), delay, ecn, &mut writer) {
             Ok(largest) => {
                 prop_assert_eq!(Some(largest), set.max());
                 let mut reader = Reader::new(writer.written());

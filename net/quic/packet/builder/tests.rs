@@ -9,6 +9,7 @@ use crate::{
     aead::KeyError,
     common::{
         ConnectionId,
+        RangeSet,
         Reader,
         Side,
         Version, //
@@ -165,7 +166,7 @@ fn a_frame_is_refused_where_it_may_not_be_or_does_not_fit() {
     let mut early = PacketBuilder::new(&mut other, &header(Level::Early, &[], &ids)).unwrap();
     let mut ranges = RangeSet::new();
     ranges.insert(1).unwrap();
-    assert!(!early.write_ack(&ranges, 0, None));
+    assert!(!early.write_ack(ranges.as_slice(), 0, None));
     assert_eq!(early.write_crypto(0, 9, &Pattern), None);
     assert!(early.is_empty());
     let room = builder.remaining();
@@ -258,8 +259,8 @@ fn an_ack_alone_elicits_nothing_and_is_not_in_flight() {
     let mut buffer = [0; 100];
     let (sealed, payload) = through(&mut buffer, |buffer| {
         let mut builder = PacketBuilder::new(buffer, &header(Level::App, &[], &ids)).unwrap();
-        assert!(!builder.write_ack(&RangeSet::new(), 0, None));
-        assert!(builder.write_ack(&ranges, 7, None));
+        assert!(!builder.write_ack(&[], 0, None));
+        assert!(builder.write_ack(ranges.as_slice(), 7, None));
         builder.finish()
     });
     assert!(!sealed.ack_eliciting && !sealed.in_flight);

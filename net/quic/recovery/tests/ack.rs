@@ -208,6 +208,49 @@ fn acknowledged_ranges_are_forgotten_but_not_received_again() {
     assert!(tracker.ranges().contains(3_960));
 }
 
+/// First number and end of each range that an ACK frame has.
+fn unknown(tracker: &AckTracker) -> std::vec::Vec<[u64; 2]> {
+    let ranges = tracker.unknown().iter();
+    ranges.map(|range| [range.start, range.end]).collect()
+}
+
+#[test]
+fn ack_frames_leave_out_what_the_peer_knows_to_have_arrived() {
+    // RFC 9000 13.2.3 #2 test, RFC 9000 13.2.3 #4 test, RFC 9000 13.2.3 #6 test
+    let mut tracker = tracker();
+    for pn in [0, 1, 2, 10, 11, 20] {
+        receive(&mut tracker, pn, pn);
+    }
+    assert_eq!(unknown(&tracker), [[0, 3], [10, 12], [20, 21]]);
+    tracker.on_ack_acked(11);
+    assert_eq!(unknown(&tracker), [[10, 12], [20, 21]]);
+    tracker.on_ack_acked(20);
+    assert_eq!(unknown(&tracker), [[20, 21]], "the largest stays");
+    tracker.on_ack_acked(2);
+    assert_eq!(unknown(&tracker), [[20, 21]]);
+    receive(&mut tracker, 21, 21);
+    assert_eq!(unknown(&tracker), [[20, 22]]);
+}
+
+#[test]
+fn a_late_packet_is_acknowledged_until_the_peer_knows() {
+    // RFC 9000 13.2.3 #2 test
+    let mut tracker = tracker();
+    for pn in [0, 1, 2, 4, 5] {
+        receive(&mut tracker, pn, pn);
+    }
+    tracker.on_ack_acked(4);
+    assert_eq!(unknown(&tracker), [[4, 6]]);
+    receive(&mut tracker, 3, 6);
+    assert_eq!(unknown(&tracker), [[0, 6]]);
+    receive(&mut tracker, 9, 7);
+    // This frame may have left before the late packet came.
+    tracker.on_ack_acked(5);
+    assert_eq!(unknown(&tracker), [[0, 6], [9, 10]]);
+    tracker.on_ack_acked(9);
+    assert_eq!(unknown(&tracker), [[9, 10]]);
+}
+
 #[test]
 fn long_ack_frames_ask_for_an_answer_now_and_then() {
     // RFC 9000 13.2.1 #7 test
@@ -292,6 +335,40 @@ proptest! {
             prop_assert_eq!(tracker.largest(), seen.last().copied());
             prop_assert!(tracker.ranges().iter().flatten().all(|pn| seen.contains(&pn)));
             prop_assert!(tracker.ranges().contains(*seen.last().unwrap()));
+        }
+    }
+
+    #[test]
+    fn every_packet_is_mentioned_until_an_ack_frame_with_it_is_acknowledged(
+        steps in proptest::collection::vec((0..300u64, 0..4u8, 0..8usize), 1..300),
+    ) {
+        let mut tracker = tracker();
+        let (mut unknown, mut frames) = (BTreeSet::new(), std::vec::Vec::new());
+        for (pn, what, which) in steps {
+            match what {
+                0 | 1 => {
+                    if tracker.on_received(pn, Ecn::NotEct, true, at(1)) == Received::New {
+                        unknown.insert(pn);
+                    }
+                }
+                2 => {
+                    if let Some(largest) = tracker.largest() {
+                        let said: BTreeSet<_> = tracker.unknown().iter().cloned().flatten().collect();
+                        prop_assert!(said.contains(&largest));
+                        frames.push((largest, said));
+                        tracker.on_ack_sent();
+                    }
+                }
+                // Frames are acknowledged in any order, or never.
+                _ if frames.is_empty() => {}
+                _ => {
+                    let (largest, said) = frames.swap_remove(which % frames.len());
+                    tracker.on_ack_acked(largest);
+                    unknown.retain(|pn| !said.contains(pn));
+                }
+            }
+            let said: BTreeSet<_> = tracker.unknown().iter().cloned().flatten().collect();
+            prop_assert!(unknown.is_subset(&said));
         }
     }
 }

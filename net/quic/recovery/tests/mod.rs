@@ -165,7 +165,7 @@ impl Bed {
         }
         let mut buf = std::vec![0; 32 + 16 * set.len()];
         let mut writer = Writer::new(&mut buf);
-        encode_ack(&set, self.delay, self.counts, &mut writer).unwrap();
+        encode_ack(set.as_slice(), self.delay, self.counts, &mut writer).unwrap();
         let Frame::Ack(frame) = Frame::parse(&mut Reader::new(writer.written())).unwrap() else {
             panic!("not an ACK frame");
         };

@@ -155,9 +155,9 @@ impl Flow {
             // Everything up to a little beyond the newest packet that arrived.
             let mut all = RangeSet::new();
             all.insert_range(0..self.tracker.largest()? + 4).unwrap();
-            encode_ack(&all, delay, counts, &mut writer).unwrap();
+            encode_ack(all.as_slice(), delay, counts, &mut writer).unwrap();
         } else {
-            encode_ack(self.tracker.ranges(), delay, counts, &mut writer).unwrap();
+            encode_ack(self.tracker.unknown(), delay, counts, &mut writer).unwrap();
         }
         self.tracker.on_ack_sent();
         let written = writer.position();

@@ -136,7 +136,7 @@ pub fn ack_of(pns: impl IntoIterator<Item = u64>) -> Vec<u8> {
     }
     let mut buf = vec![0; 64 + 16 * set.len()];
     let mut writer = Writer::new(&mut buf);
-    encode_ack(&set, 10, None, &mut writer).expect("there is room");
+    encode_ack(set.as_slice(), 10, None, &mut writer).expect("there is room");
     let len = writer.position();
     buf.truncate(len);
     buf

@@ -70,7 +70,7 @@ pub fn ack(body: &[u8]) {
     assert_eq!(count, ack.range_count());
     let mut buffer = vec![0; bytes.len() + 64];
     let mut writer = Writer::new(&mut buffer);
-    let largest = encode_ack(&set, ack.delay, ack.ecn, &mut writer);
+    let largest = encode_ack(set.as_slice(), ack.delay, ack.ecn, &mut writer);
     assert_eq!(largest, Ok(ack.largest));
     match Frame::parse(&mut Reader::new(writer.written())) {
         Ok(Frame::Ack(again)) => assert!(again.ranges().eq(ack.ranges())),
