@@ -229,7 +229,7 @@ pub(crate) fn timer(sk: &mut Held<'_, Quic>) {
 impl State {
     /// Gives up the memory for packets to come of a connection that has become idle.
     fn give_up_pages(&mut self) {
-        if let Some(at) = self.attached().filter(|at| at.core.is_quiet()) {
+        if let Some(at) = self.attached().filter(|at| at.core.is_resting()) {
             at.pages = PacketPages::default();
         }
     }

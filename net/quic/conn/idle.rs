@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Idle time-out and keep-alive (RFC 9000 10.1).
+//! Idle time-out and keep-alive (RFC 9000 10.1), and when memory for packets to come is given up.
 
 #![forbid(unsafe_code)]
 
@@ -8,6 +8,10 @@ use crate::common::time::{
     Duration,
     Instant, //
 };
+
+/// Memory that is needed for every packet stays for so long after the last one: a program that asks
+/// again soon finds it, and a connection without traffic has none.
+const REST: Duration = Duration::from_millis(100);
 
 /// The clock of a connection on which nothing happens.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub struct Idle {
     active: Instant,
     /// An ack-eliciting packet was sent since the last one was received.
     has_sent: bool,
+    /// A packet was sent or received since memory was given up.
+    is_busy: bool,
 }
 
 impl Idle {
@@ -32,6 +38,7 @@ impl Idle {
             since: now,
             active: now,
             has_sent: false,
+            is_busy: false,
         }
     }
 
@@ -54,6 +61,7 @@ impl Idle {
     pub fn on_received(&mut self, now: Instant) {
         self.since = now;
         self.active = now;
+        self.is_busy = true;
         self.has_sent = false;
     }
 
@@ -61,6 +69,7 @@ impl Idle {
     /// is gone must not be kept alive by our own retransmissions.
     pub fn on_sent(&mut self, now: Instant) {
         self.active = now;
+        self.is_busy = true;
         if !self.has_sent {
             self.has_sent = true;
             self.since = now;
@@ -85,6 +94,16 @@ impl Idle {
     /// When a PING keeps the connection alive.
     pub fn keep_alive_deadline(&self) -> Option<Instant> {
         Some(self.active.saturating_add(self.keep_alive?))
+    }
+
+    /// When memory for packets to come is given up; none when it was.
+    pub fn rest_deadline(&self) -> Option<Instant> {
+        self.is_busy.then(|| self.active.saturating_add(REST))
+    }
+
+    /// Memory for packets to come was given up.
+    pub fn on_rest(&mut self) {
+        self.is_busy = false;
     }
 }
 
@@ -140,5 +159,19 @@ mod tests {
         assert_eq!(idle.keep_alive_deadline(), Some(at(1200)));
         idle.on_received(at(1000));
         assert_eq!(idle.deadline(ms(1)), Some(at(2000)));
+    }
+
+    #[test]
+    fn memory_is_given_up_once_a_while_after_the_last_packet() {
+        let mut idle = Idle::new(at(0), ms(1000), None);
+        assert_eq!(idle.rest_deadline(), None);
+        idle.on_received(at(100));
+        assert_eq!(idle.rest_deadline(), Some(at(200)));
+        idle.on_sent(at(150));
+        assert_eq!(idle.rest_deadline(), Some(at(250)));
+        idle.on_rest();
+        assert_eq!(idle.rest_deadline(), None);
+        idle.on_sent(at(300));
+        assert_eq!(idle.rest_deadline(), Some(at(400)));
     }
 }

@@ -57,6 +57,7 @@ impl Connection {
         next.add(self.early_until);
         next.add(self.mtu_deadline());
         next.add(self.pacing_release);
+        next.add(self.rest_deadline());
         for slot in Slot::ALL {
             next.add(self.paths.get(slot).and_then(|p| p.challenge.deadline()));
         }
@@ -98,21 +99,28 @@ impl Connection {
             self.end_early(cx);
         }
         self.handle_loss_timeout(cx);
-        if self.is_quiet() {
+        if is_due(self.rest_deadline(), cx.now) {
             self.recovery.shrink();
             drop(self.streams.take_spare());
+            self.idle.on_rest();
         }
         if let Err(error) = self.expire_paths(cx) {
             self.fail(cx, error);
         }
     }
 
-    /// Whether nothing is under way to the peer that it has to acknowledge: when a timer finds that,
-    /// memory kept for the next packets is given up.
-    pub fn is_quiet(&self) -> bool {
-        !Space::ALL
+    /// Whether the connection has given up its memory for packets to come, and needed none since:
+    /// whoever keeps some for it can do the same when a timer finds that.
+    pub fn is_resting(&self) -> bool {
+        self.idle.rest_deadline().is_none()
+    }
+
+    /// Not before everything that was sent is known to have arrived.
+    fn rest_deadline(&self) -> Option<Instant> {
+        let is_quiet = !Space::ALL
             .into_iter()
-            .any(|space| self.recovery.has_eliciting(space))
+            .any(|space| self.recovery.has_eliciting(space));
+        is_quiet.then(|| self.idle.rest_deadline()).flatten()
     }
 
     /// Loss detection and probe time-outs.
