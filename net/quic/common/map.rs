@@ -60,14 +60,38 @@ impl<K: Ord + Copy, V> OrdMap<K, V> {
     }
 
     /// The value of `key`.
+    #[inline]
     pub fn get(&self, key: &K) -> Option<&V> {
+        // The newest entry is asked for most often, and often is the only one: no search then.
+        match self.newest() {
+            Some((newest, value)) if newest == key => Some(value),
+            _ => self.search(key),
+        }
+    }
+
+    fn newest(&self) -> Option<&(K, V)> {
+        self.spine.last()?.last()
+    }
+
+    fn search(&self, key: &K) -> Option<&V> {
         let slot = self.find(key).ok()?;
         let (_, value) = self.spine.get(slot.leaf)?.get(slot.index)?;
         Some(value)
     }
 
     /// The value of `key`, to be changed in place.
+    #[inline]
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        match self.newest() {
+            Some((newest, _)) if newest == key => {
+                let (_, value) = self.spine.last_mut()?.last_mut()?;
+                Some(value)
+            }
+            _ => self.search_mut(key),
+        }
+    }
+
+    fn search_mut(&mut self, key: &K) -> Option<&mut V> {
         let slot = self.find(key).ok()?;
         let (_, value) = self.spine.get_mut(slot.leaf)?.get_mut(slot.index)?;
         Some(value)
@@ -75,7 +99,7 @@ impl<K: Ord + Copy, V> OrdMap<K, V> {
 
     /// True when there is an entry for `key`.
     pub fn contains_key(&self, key: &K) -> bool {
-        self.find(key).is_ok()
+        self.get(key).is_some()
     }
 
     /// Sets the value of `key` and returns the one before.  Without memory the value comes back
