@@ -64,6 +64,8 @@ impl Entry {
 #[derive(Debug)]
 pub struct LocalIds {
     entries: Vec<Entry>,
+    /// The glue may have something to do: no search says so after every call.
+    has_ops: bool,
     /// The id of sequence number 0, also after it was retired.
     first: ConnectionId,
     next_seq: u64,
@@ -91,6 +93,7 @@ impl LocalIds {
             .map_err(|_| AllocError)?;
         Ok(Self {
             entries,
+            has_ops: true,
             first,
             next_seq: 1,
             retire_prior_to: 0,
@@ -103,6 +106,7 @@ impl LocalIds {
 
     /// Lets packets with the client's original destination id find the server's connection.
     pub fn add_original(&mut self, cid: ConnectionId) {
+        self.has_ops = true;
         let _ = self.entries.push_within_capacity(Entry {
             seq: None,
             cid,
@@ -113,6 +117,7 @@ impl LocalIds {
 
     /// The client no longer uses its original destination id.
     pub fn drop_original(&mut self) {
+        self.has_ops = true;
         for entry in self.entries.iter_mut().filter(|e| e.seq.is_none()) {
             entry.table = Table::Remove;
         }
@@ -173,6 +178,7 @@ impl LocalIds {
             })
             .ok()?;
         self.next_seq = next;
+        self.has_ops = true;
         Some(cid)
     }
 
@@ -232,6 +238,7 @@ impl LocalIds {
         };
         // An id the glue never heard of can go at once.
         entry.table = Table::Remove;
+        self.has_ops = true;
         self.issue(rng);
         Ok(true)
     }
@@ -279,7 +286,17 @@ impl LocalIds {
     }
 
     /// The next change for the glue's table. Retired entries are forgotten here.
+    #[inline]
     pub fn poll_op(&mut self) -> Option<CidOp> {
+        if !self.has_ops {
+            return None;
+        }
+        let op = self.find_op();
+        self.has_ops = op.is_some();
+        op
+    }
+
+    fn find_op(&mut self) -> Option<CidOp> {
         if let Some(at) = self.entries.iter().position(|e| e.table == Table::Remove) {
             return self
                 .entries

@@ -66,6 +66,8 @@ pub struct RemoteIds {
     retiring: Vec<Retiring>,
     /// Tokens the glue has to forget.
     stale: Vec<([u8; 16], SocketAddr)>,
+    /// The glue may have something to do: no search says so after every call.
+    has_ops: bool,
     seen: RangeSet,
     retire_prior_to: u64,
     limit: usize,
@@ -94,6 +96,7 @@ impl RemoteIds {
             entries,
             retiring: Vec::new(),
             stale: Vec::new(),
+            has_ops: false,
             seen,
             retire_prior_to: 0,
             limit,
@@ -115,6 +118,7 @@ impl RemoteIds {
 
     /// Takes the token of the server's `stateless_reset_token` parameter.
     pub fn set_first_token(&mut self, token: [u8; 16]) {
+        self.has_ops = true;
         if let Some(entry) = self.entries.iter_mut().find(|e| e.seq == 0) {
             entry.token = Some(token);
         }
@@ -201,6 +205,7 @@ impl RemoteIds {
     // RFC 9000 10.3.1 #3
     fn forget_token(&mut self, entry: &Entry) -> Result<(), TransportError> {
         if let (Some(token), Reset::Present(remote)) = (entry.token, entry.reset) {
+            self.has_ops = true;
             self.stale
                 .try_push((token, remote))
                 .map_err(|_| AllocError)?;
@@ -245,6 +250,7 @@ impl RemoteIds {
         let Some(entry) = self.entries.iter_mut().find(|e| e.seq == seq) else {
             return Ok(());
         };
+        self.has_ops = true;
         match (entry.reset, entry.token) {
             (Reset::Present(known), _) if known == remote => {}
             (Reset::Present(known), Some(token)) => {
@@ -271,7 +277,17 @@ impl RemoteIds {
     }
 
     /// The next change for the glue's table of reset tokens.
+    #[inline]
     pub fn poll_op(&mut self) -> Option<CidOp> {
+        if !self.has_ops {
+            return None;
+        }
+        let op = self.find_op();
+        self.has_ops = op.is_some();
+        op
+    }
+
+    fn find_op(&mut self) -> Option<CidOp> {
         if let Some((token, remote)) = self.stale.pop() {
             return Some(CidOp::RemoveReset { token, remote });
         }
