@@ -92,6 +92,25 @@ pub(crate) fn drive(sk: &mut Held<'_, Quic>) {
     settle(sk);
 }
 
+/// Carries out what came of reading data: most often nothing but that memory came free.
+pub(crate) fn after_read(sk: &mut Held<'_, Quic>) {
+    let Role::Connection(at) = &mut sk.role else {
+        return;
+    };
+    let is_more = at.dirty
+        || at.core.events().has_wake()
+        || at.core.streams().has_room()
+        || at.call(|core, cx| core.wants_transmit(cx));
+    if is_more {
+        drive(sk);
+        return;
+    }
+    let (received, objects) = (at.core.recv_truesize(), at.core.object_truesize());
+    sk.settle_rmem(received);
+    sk.settle_objects(objects);
+    poll::publish(sk);
+}
+
 /// Everything but sending.
 fn settle(sk: &mut Held<'_, Quic>) {
     let sock = sk.sk();

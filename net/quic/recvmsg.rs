@@ -77,7 +77,9 @@ pub(crate) fn recvmsg(
     } else if at.event.is_some() || !at.core.events().is_empty() {
         read_event(at, msg, peek)
     } else {
-        read_data(at, msg, peek)
+        let result = read_data(at, msg, peek);
+        drive::after_read(sk);
+        return result;
     };
     // Reading gives credit back to the peer.
     drive::drive(sk);

@@ -212,6 +212,11 @@ impl Events {
         self.wake.state = true;
     }
 
+    /// Whether somebody is to be woken.
+    pub fn has_wake(&self) -> bool {
+        self.wake != Wake::default()
+    }
+
     /// Takes the wake-ups collected so far.
     #[must_use]
     pub fn take_wake(&mut self) -> Wake {

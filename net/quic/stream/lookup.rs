@@ -103,8 +103,14 @@ impl Streams {
     /// Whether an own stream can be opened since the last call for which there was no room before:
     /// those who wait for that are to be woken.
     #[must_use]
+    #[inline]
     pub fn take_room(&mut self) -> bool {
         core::mem::take(&mut self.has_room)
+    }
+
+    /// What [`Self::take_room`] would say.
+    pub fn has_room(&self) -> bool {
+        self.has_room
     }
 
     /// Where a stream that does not exist stands.
