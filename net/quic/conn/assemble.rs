@@ -110,23 +110,24 @@ impl Connection {
     /// Which levels have something to send, in the order of [`LEVELS`]; with `data`, frames other
     /// than ACK may be sent.
     pub(super) fn levels_to_send(&self, now: Instant, data: bool) -> [bool; 4] {
-        LEVELS.map(|level| self.wants(now, level, data && self.has_data(level)))
+        LEVELS.map(|level| self.wants(now, level, || data && self.has_data(level)))
     }
 
     /// Whether any of the levels behind the one at `index` is sure to have its packet written into
     /// what is left of the datagram. A DATAGRAM frame is not: it is never split.
     pub(super) fn is_followed(&self, now: Instant, data: bool, index: usize) -> bool {
         let mut behind = LEVELS.into_iter().skip(index.saturating_add(1));
-        behind.any(|level| self.wants(now, level, data && self.has_divisible(level)))
+        behind.any(|level| self.wants(now, level, || data && self.has_divisible(level)))
     }
 
-    /// Whether the level has something to send, given whether it has frames other than ACK.
-    fn wants(&self, now: Instant, level: Level, has_frames: bool) -> bool {
+    /// Whether the level has something to send, given how to find out whether it has frames other than
+    /// ACK: asked only of a level that has keys.
+    fn wants(&self, now: Instant, level: Level, has_frames: impl Fn() -> bool) -> bool {
         let space = level.space();
         self.may_send(level)
             && (self.spaces.probes(space) > 0
                 || (level != Level::Early && self.spaces.acks(space).is_due(now))
-                || has_frames)
+                || has_frames())
     }
 
     /// Whether packets of the level may be sent. Early data keeps to what is remembered of the
