@@ -64,6 +64,7 @@ signed! {
     QUIC_SOCKOPT_INFO,
     QUIC_SOCKOPT_SERVER_NAME,
     QUIC_SOCKOPT_STREAM_RESET_AT,
+    QUIC_SOCKOPT_STREAM_PRIORITY,
 }
 
 /// Control message with a stream's id and flags.

@@ -67,6 +67,15 @@ record! {
 }
 
 record! {
+    /// `struct quic_stream_priority`.
+    StreamPriority: 16 {
+        stream_id: i64 = 0,
+        urgency: u8 = 8,
+        incremental: u8 = 9,
+    }
+}
+
+record! {
     /// `struct quic_transport_param`.
     TransportParam: 56 {
         remote: u8 = 0,

@@ -135,6 +135,7 @@ struct quic_stream_info {
 #define QUIC_SOCKOPT_INFO			64 /* quic_info; get */
 #define QUIC_SOCKOPT_SERVER_NAME		65 /* names joined by ','; set, get */
 #define QUIC_SOCKOPT_STREAM_RESET_AT		66 /* quic_stream_reset_at; set */
+#define QUIC_SOCKOPT_STREAM_PRIORITY		67 /* quic_stream_priority; set, get */
 
 /*
  * QUIC_SOCKOPT_SERVER_NAME: the servers that a listener speaks for.
@@ -292,6 +293,21 @@ struct quic_stream_reset_at {
 	__u64	reliable_size;
 	__u32	errcode;
 	__u32	reserved;
+};
+
+/**
+ * struct quic_stream_priority - QUIC_SOCKOPT_STREAM_PRIORITY
+ * @stream_id: stream; for get, on input
+ * @urgency: 0 (sent first) to 7 (sent last); 3 if not set
+ * @incremental: 1: takes turns with others of its urgency, as if not set; 0:
+ *               goes on until it has nothing to send
+ * @reserved: 0
+ */
+struct quic_stream_priority {
+	__s64	stream_id;
+	__u8	urgency;
+	__u8	incremental;
+	__u8	reserved[6];
 };
 
 /**

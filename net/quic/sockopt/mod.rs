@@ -57,6 +57,7 @@ pub(crate) fn set(sk: &Sock<Quic>, name: i32, value: &OptIn) -> Result {
         QUIC_SOCKOPT_SESSION_TICKET => tickets::set_ticket(sk, value),
         QUIC_SOCKOPT_SERVER_NAME => names::set_servers(sk, value),
         QUIC_SOCKOPT_STREAM_RESET_AT => streams::reset_at(sk, value),
+        QUIC_SOCKOPT_STREAM_PRIORITY => streams::set_priority(sk, value),
         _ => Err(ENOPROTOOPT),
     }
 }
@@ -66,6 +67,7 @@ pub(crate) fn get(sk: &Sock<Quic>, name: i32, value: &OptOut) -> Result<i32> {
     match name {
         QUIC_SOCKOPT_EVENT => event::get(sk, value),
         QUIC_SOCKOPT_STREAM_OPEN => streams::open(sk, value),
+        QUIC_SOCKOPT_STREAM_PRIORITY => streams::get_priority(sk, value),
         QUIC_SOCKOPT_CONNECTION_ID => paths::get_ids(sk, value),
         QUIC_SOCKOPT_TRANSPORT_PARAM_EXT => params::get_ext(sk, value),
         QUIC_SOCKOPT_INFO => info::get(sk, value),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! STREAM_OPEN, STREAM_RESET, STREAM_RESET_AT and STREAM_STOP_SENDING.
+//! STREAM_OPEN, STREAM_RESET, STREAM_RESET_AT, STREAM_STOP_SENDING and STREAM_PRIORITY.
 
 #![forbid(unsafe_code)]
 
@@ -31,11 +31,15 @@ use crate::{
     uapi::{
         ErrInfo,
         StreamInfo,
+        StreamPriority,
         StreamResetAt,
         MSG_QUIC_STREAM_DONTWAIT,
         MSG_QUIC_STREAM_NEW, //
     },
 };
+
+/// Where `reserved` of `struct quic_stream_priority` begins.
+const RESERVED: usize = 10;
 
 pub(super) fn open(sk: &Sock<Quic>, value: &OptOut) -> Result {
     let mut info = StreamInfo::decode(&value.read_array::<{ StreamInfo::SIZE }>()?);
@@ -61,11 +65,11 @@ pub(super) fn open(sk: &Sock<Quic>, value: &OptOut) -> Result {
 }
 
 /// Runs `f` on an established connection and its stream of this number.
-fn with_stream(
+fn with_stream<T>(
     sk: &Sock<Quic>,
     id: i64,
-    f: impl FnOnce(&mut Streams, StreamId) -> Result<(), CoreError>,
-) -> Result {
+    f: impl FnOnce(&mut Streams, StreamId) -> Result<T, CoreError>,
+) -> Result<T> {
     let id = u64::try_from(id)
         .ok()
         .and_then(StreamId::from_raw)
@@ -100,4 +104,24 @@ pub(super) fn stop_sending(sk: &Sock<Quic>, value: &OptIn) -> Result {
     with_stream(sk, info.stream_id, |streams, id| {
         streams.stop_sending(id, code)
     })
+}
+
+pub(super) fn set_priority(sk: &Sock<Quic>, value: &OptIn) -> Result {
+    let bytes = value.read_array::<{ StreamPriority::SIZE }>()?;
+    let info = StreamPriority::decode(&bytes);
+    let reserved = bytes.get(RESERVED..).unwrap_or_default();
+    if info.incremental > 1 || reserved.iter().any(|byte| *byte != 0) {
+        return Err(EINVAL);
+    }
+    with_stream(sk, info.stream_id, |streams, id| {
+        streams.set_priority(id, info.urgency, info.incremental != 0)
+    })
+}
+
+pub(super) fn get_priority(sk: &Sock<Quic>, value: &OptOut) -> Result {
+    let mut info = StreamPriority::decode(&value.read_array::<{ StreamPriority::SIZE }>()?);
+    let found = with_stream(sk, info.stream_id, |streams, id| streams.priority(id))?;
+    info.urgency = found.0;
+    info.incremental = u8::from(found.1);
+    value.write(&info.encode())
 }

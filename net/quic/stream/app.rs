@@ -218,7 +218,8 @@ impl Streams {
     }
 
     /// Sets a stream's urgency, 0 (first) to 7, and whether it shares its turn with others
-    /// (RFC 9218 4). [`Error::Invalid`] for another urgency or a stream that does not exist.
+    /// (RFC 9218 4). [`Error::Invalid`] for another urgency and for a stream that cannot send or does
+    /// not exist.
     pub fn set_priority(
         &mut self,
         id: StreamId,
@@ -226,12 +227,21 @@ impl Streams {
         incremental: bool,
     ) -> Result<(), Error> {
         // RFC 9000 2.3 #1
-        if urgency >= URGENCIES || !self.table.contains(id) {
+        self.priority(id)?;
+        if urgency >= URGENCIES {
             return Err(Error::Invalid);
         }
         self.schedule
             .set_priority(&mut self.table, id, urgency, incremental);
         Ok(())
+    }
+
+    /// A stream's urgency, and whether it shares its turn. [`Error::Invalid`] for a stream that
+    /// cannot send or does not exist.
+    pub fn priority(&self, id: StreamId) -> Result<(u8, bool), Error> {
+        let stream = self.table.get(id).filter(|stream| stream.send.is_some());
+        let stream = stream.ok_or(Error::Invalid)?;
+        Ok((stream.urgency, stream.incremental))
     }
 
     /// Holds back what is queued on a stream (MSG_MORE), or lets it go. A stream that does not

@@ -354,4 +354,17 @@ fn a_priority_out_of_range_is_refused() {
         client.streams.set_priority(other, 1, true),
         Err(Error::Invalid)
     );
+    assert_eq!(client.streams.priority(id), Ok((7, false)));
+    assert_eq!(client.streams.priority(other), Err(Error::Invalid));
+}
+
+#[test]
+fn only_what_can_be_sent_on_has_a_priority() {
+    let (mut client, mut server) = End::pair(&params(1000, 10));
+    let id = client.open(Dir::Uni);
+    client.write(id, b"x", false).unwrap();
+    settle(&mut client, &mut server);
+    assert_eq!(client.streams.priority(id), Ok((3, true)));
+    assert_eq!(server.streams.priority(id), Err(Error::Invalid));
+    assert_eq!(server.streams.set_priority(id, 1, true), Err(Error::Invalid));
 }

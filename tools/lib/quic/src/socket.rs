@@ -206,6 +206,10 @@ impl Socket {
         self.set(opt::STREAM_RESET_AT, &uapi::reset_at(id, reliable, code))
     }
 
+    pub(crate) fn set_priority(&self, id: i64, urgency: u8, incremental: bool) -> io::Result<()> {
+        self.set(opt::STREAM_PRIORITY, &uapi::priority(id, urgency, incremental))
+    }
+
     pub(crate) fn stop_sending(&self, id: i64, code: u32) -> io::Result<()> {
         self.set(opt::STREAM_STOP_SENDING, &uapi::id_and_word(id, code))
     }

@@ -154,6 +154,26 @@ impl SendStream {
             })
     }
 
+    /// Which streams go first (RFC 9218): those of `urgency` 0 before those of 1, and so on to 7; 3 if
+    /// nothing was said. Among equals an `incremental` stream, which all are at first, takes turns
+    /// with the others; another one goes on until it has nothing to send. The peer is told nothing.
+    ///
+    /// [`Error::Config`] for an urgency above 7. A stream that is over is left alone.
+    pub fn set_priority(&mut self, urgency: u8, incremental: bool) -> Result<()> {
+        if urgency > 7 {
+            return Err(Error::Config(format!(
+                "{urgency} is no urgency: it goes from 0 to 7"
+            )));
+        }
+        let socket = &self.shared.socket;
+        match socket.set_priority(self.id.0, urgency, incremental) {
+            Err(err) if err.raw_os_error() != Some(libc::EINVAL) => {
+                Err(self.shared.explain("setting the priority of a stream", err))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Gives the stream up but for its first `reliable` bytes, which the peer still gets before the
     /// error (RESET_STREAM_AT, draft-ietf-quic-reliable-stream-reset). May be called again with the
     /// same code to deliver less.

@@ -59,6 +59,7 @@ pub(crate) mod opt {
     /// Not among those of other implementations, so it may be missing.
     pub(crate) const INFO: i32 = 64;
     pub(crate) const STREAM_RESET_AT: i32 = 66;
+    pub(crate) const STREAM_PRIORITY: i32 = 67;
 }
 
 /// Types of events.
@@ -135,6 +136,14 @@ pub(crate) fn reset_at(id: i64, reliable: u64, code: u32) -> [u8; 24] {
     out.put(0, &id.to_ne_bytes());
     out.put(8, &reliable.to_ne_bytes());
     out.put(16, &code.to_ne_bytes());
+    out.0
+}
+
+/// `struct quic_stream_priority`, 16 bytes.
+pub(crate) fn priority(id: i64, urgency: u8, incremental: bool) -> [u8; 16] {
+    let mut out = Writer::<16>::default();
+    out.put(0, &id.to_ne_bytes());
+    out.put(8, &[urgency, u8::from(incremental)]);
     out.0
 }
 

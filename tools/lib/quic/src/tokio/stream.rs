@@ -62,6 +62,11 @@ impl SendStream {
         self.inner.reset(code)
     }
 
+    /// Which streams go first; see [`crate::SendStream::set_priority`].
+    pub fn set_priority(&mut self, urgency: u8, incremental: bool) -> Result<()> {
+        self.inner.set_priority(urgency, incremental)
+    }
+
     /// Gives the stream up but for its first `reliable` bytes, which the peer still gets before the
     /// error; see [`crate::SendStream::reset_at`].
     pub fn reset_at(&mut self, code: u32, reliable: u64) -> Result<()> {

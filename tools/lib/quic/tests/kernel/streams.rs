@@ -147,6 +147,29 @@ fn resets_and_stops_reach_the_other_side_with_their_codes() {
 
 #[test]
 #[ignore = "needs a kernel with QUIC"]
+fn a_stream_has_a_priority_until_it_is_over() {
+    let (client, server) = meet(client(), server());
+    let mut stream = client.open_uni().unwrap();
+    stream.set_priority(0, false).unwrap();
+    stream.set_priority(7, true).unwrap();
+    assert!(matches!(
+        stream.set_priority(8, true),
+        Err(Error::Config(_))
+    ));
+    stream.write_all(b"all").unwrap();
+    stream.finish().unwrap();
+    let PeerStream::Uni(mut other) = server.accept_stream().unwrap() else {
+        panic!("not unidirectional");
+    };
+    let mut got = Vec::new();
+    other.read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"all");
+    stream.wait_delivered(None).unwrap();
+    stream.set_priority(1, true).unwrap();
+}
+
+#[test]
+#[ignore = "needs a kernel with QUIC"]
 fn a_reset_delivers_the_bytes_that_it_promises() {
     let (client, server) = meet(client(), server());
     // Read before and after the promise arrives, and in one piece and in several.

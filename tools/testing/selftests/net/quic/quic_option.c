@@ -34,6 +34,7 @@ struct row {
 static const struct quic_event_option event_on = { QUIC_EVENT_KEY_UPDATE, 1 };
 static const struct quic_errinfo stream0 = { 0, 7 };
 static const struct quic_stream_reset_at stream0_at = { .reliable_size = 1, .errcode = 7 };
+static const struct quic_stream_priority stream0_first = { .urgency = 0 };
 static const struct quic_connection_id_info no_change = { };
 static const struct quic_connection_close phrase = { 7, 0, { }, "bye" };
 static const struct quic_transport_param own = { };
@@ -54,6 +55,7 @@ static const struct row set_rows[] = {
 	SET(EVENT, event_on, 0, 0, 0, 0, 0, 0, 0),
 	SET(STREAM_RESET, stream0, E, E, E, E, E, E, E),
 	SET(STREAM_RESET_AT, stream0_at, E, E, E, E, E, E, E),
+	SET(STREAM_PRIORITY, stream0_first, E, E, E, E, E, E, E),
 	SET(STREAM_STOP_SENDING, stream0, E, E, E, E, E, E, E),
 	SET(CONNECTION_ID, no_change, E, E, E, E, 0, 0, E),
 	SET(CONNECTION_CLOSE, phrase, 0, 0, 0, 0, 0, 0, 0),

@@ -17,6 +17,10 @@ SIZE(struct quic_stream_reset_at, 24);
 FIELD(struct quic_stream_reset_at, stream_id, 0);
 FIELD(struct quic_stream_reset_at, reliable_size, 8);
 FIELD(struct quic_stream_reset_at, errcode, 16);
+SIZE(struct quic_stream_priority, 16);
+FIELD(struct quic_stream_priority, stream_id, 0);
+FIELD(struct quic_stream_priority, urgency, 8);
+FIELD(struct quic_stream_priority, incremental, 9);
 #ifdef __LP64__
 SIZE(struct quic_stream_info, 16);
 SIZE(struct quic_errinfo, 16);
@@ -160,6 +164,7 @@ static const struct number numbers[] = {
 	N(QUIC_SOCKOPT_INFO, 64),
 	N(QUIC_SOCKOPT_SERVER_NAME, 65),
 	N(QUIC_SOCKOPT_STREAM_RESET_AT, 66),
+	N(QUIC_SOCKOPT_STREAM_PRIORITY, 67),
 	N(QUIC_TRANSPORT_ERROR_APPLICATION, 0x0c),
 	N(QUIC_TRANSPORT_ERROR_NO_VIABLE_PATH, 0x10),
 	N(QUIC_TRANSPORT_ERROR_CRYPTO, 0x100),

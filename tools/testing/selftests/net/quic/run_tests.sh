@@ -38,8 +38,8 @@ fi
 programs="quic_uapi quic_socket quic_addr quic_listen quic_accept quic_backlog quic_share quic_vrf
 quic_hellos quic_dispatch quic_group quic_token quic_option quic_option_size quic_option_blob quic_param quic_param_peer
 quic_proc quic_inet quic_late quic_compat quic_handshake quic_sendmsg quic_cmsg quic_recvmsg quic_recv_kind quic_datagram
-quic_splice quic_uring quic_stream quic_stream_end quic_event quic_poll quic_wait quic_life quic_tunnel quic_memory quic_charge quic_bulk
-quic_hostile quic_many quic_netns quic_race quic_random quic_paths.sh"
+quic_splice quic_uring quic_stream quic_stream_end quic_event quic_poll quic_priority quic_wait quic_life quic_tunnel
+quic_memory quic_charge quic_bulk quic_hostile quic_many quic_netns quic_race quic_random quic_paths.sh"
 [ $# -gt 0 ] && programs=$*
 
 log=$(mktemp) || exit 1
