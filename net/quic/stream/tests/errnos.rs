@@ -366,5 +366,8 @@ fn only_what_can_be_sent_on_has_a_priority() {
     settle(&mut client, &mut server);
     assert_eq!(client.streams.priority(id), Ok((3, true)));
     assert_eq!(server.streams.priority(id), Err(Error::Invalid));
-    assert_eq!(server.streams.set_priority(id, 1, true), Err(Error::Invalid));
+    assert_eq!(
+        server.streams.set_priority(id, 1, true),
+        Err(Error::Invalid)
+    );
 }

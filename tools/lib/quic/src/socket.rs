@@ -207,7 +207,10 @@ impl Socket {
     }
 
     pub(crate) fn set_priority(&self, id: i64, urgency: u8, incremental: bool) -> io::Result<()> {
-        self.set(opt::STREAM_PRIORITY, &uapi::priority(id, urgency, incremental))
+        self.set(
+            opt::STREAM_PRIORITY,
+            &uapi::priority(id, urgency, incremental),
+        )
     }
 
     pub(crate) fn stop_sending(&self, id: i64, code: u32) -> io::Result<()> {

@@ -291,16 +291,17 @@ QUIC_TEST_F(blob, a_ticket_key_is_of_the_version)
 	struct quic_config v2 = { .version = QUIC_VERSION_V2 };
 	struct qk_opts opts = { }, opts2 = { .client_config = &v2 };
 	char set[70], keys[2][2][70];
-	int listener, client, server;
+	int listener, client, server, is_set, v;
 	int len[2] = { 64, sizeof(set) };
 
 	listener = qk_listen(&opts);
 	ASSERT_LE(0, listener);
 	fill(set, sizeof(set), 'k');
-	for (int is_set = 0; is_set < 2; is_set++) {
+	for (is_set = 0; is_set < 2; is_set++) {
 		if (is_set)
-			ASSERT_EQ(0, qk_set(listener, QUIC_SOCKOPT_SESSION_TICKET, set, sizeof(set)));
-		for (int v = 0; v < 2; v++) {
+			ASSERT_EQ(0, qk_set(listener, QUIC_SOCKOPT_SESSION_TICKET, set,
+					    sizeof(set)));
+		for (v = 0; v < 2; v++) {
 			client = qk_hs_client(v ? &opts2 : &opts, qk_port(listener), 0, NULL);
 			ASSERT_LE(0, client);
 			server = qk_accept(listener);
