@@ -32,6 +32,7 @@ if [ -n "${QUIC_DEBUG:-}" ]; then
 	# Besides the modules what the tests execute; nothing of it is missing when a test has no use for it.
 	QUIC_COPY=$OUT/modules-debug
 	for path in "$OUT/selftests" "$OUT/module-debug-test" "$OUT/target/release/quic" "$OUT"/target/release/libquic.so* \
+		"$OUT"/target/release/examples/{server,client,tokio_server,tokio_client} \
 		"$OUT"/target/release/deps/{kernel-*[0-9a-f],tokio_kernel-*[0-9a-f],libquic.so*,libquic-example-*[a-z],libquic-test-*[a-z]}; do
 		[ -e "$path" ] && QUIC_COPY="$QUIC_COPY $path"
 	done
