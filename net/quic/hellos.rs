@@ -115,9 +115,10 @@ impl Pending {
         }
     }
 
-    /// Whether the client, whose packets can be read, asks why nothing of them is acknowledged.
+    /// Whether the client, whose packets can be read, asks why nothing of them is acknowledged: some
+    /// were kept before the one that came now.
     pub(crate) fn is_overdue(&self) -> bool {
-        self.collector.has_opened() && now().since(self.began) > FLIGHT
+        !self.packets.is_empty() && self.collector.has_opened() && now().since(self.began) > FLIGHT
     }
 
     fn push(&mut self, skb: SkBuff) -> Result<(), ()> {
