@@ -87,8 +87,12 @@ impl Listening {
         self.reuseport
             && other.reuseport
             && self.user == other.user
-            && self.alpn.as_slice() == other.alpn.as_slice()
-            && self.servers.as_slice() == other.servers.as_slice()
+            && self.names_exactly(&other.alpn, &other.servers)
+    }
+
+    /// Whether these are its protocols and servers.
+    fn names_exactly(&self, alpn: &[u8], servers: &[u8]) -> bool {
+        self.alpn.as_slice() == alpn && self.servers.as_slice() == servers
     }
 
     /// The tokens used at this listener, if `other` is of its group and has them to share.
@@ -241,8 +245,7 @@ impl Tables {
                 }
                 let [alpn, servers] =
                     first.get_or_insert_with(|| [l.alpn.clone(), l.servers.clone()]);
-                same &= alpn.as_slice() == l.alpn.as_slice()
-                    && servers.as_slice() == l.servers.as_slice();
+                same &= l.names_exactly(alpn, servers);
             });
         same
     }
