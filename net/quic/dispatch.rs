@@ -164,7 +164,7 @@ fn keep(
 }
 
 /// The first datagram of a batch.
-fn first_datagram(skb: &SkBuff) -> &[u8] {
+pub(crate) fn first_datagram(skb: &SkBuff) -> &[u8] {
     match skb.gso_size() {
         Some(size) => skb.data().get(..size).unwrap_or_default(),
         None => skb.data(),

@@ -29,6 +29,7 @@ use crate::{
         },
     },
     connid::LOCAL_LEN,
+    dispatch::first_datagram,
     linux::net::{
         skb::{
             SkBuff,
@@ -62,6 +63,7 @@ use crate::{
 
 /// Memory that a listener may keep although there is none, bytes: the first packets of a client or two.
 const ALWAYS: usize = 16 << 10;
+
 /// A packet with a long header has come to the listener. Hands it back with its owner if that is a
 /// connection by now: the lock of a listener is no place to take another one.
 pub(crate) fn handle(
@@ -81,12 +83,8 @@ fn receive(
 ) -> Option<(SockRef<Quic>, SkBuff)> {
     let sock = sk.sk();
     let (shared, raw) = (sock.shared(), sock.raw());
-    let first = match skb.gso_size() {
-        Some(size) => skb.data().get(..size).unwrap_or_default(),
-        None => skb.data(),
-    };
     let greases = sk.options.local.grease_quic_bit != 0;
-    let incoming = match FirstPacket::parse(first) {
+    let incoming = match FirstPacket::parse(first_datagram(&skb)) {
         FirstPacket::Incoming(incoming) if incoming.is_acceptable(greases) => incoming,
         FirstPacket::UnsupportedVersion(unknown) => {
             stateless::negotiate(&shared.counters, raw, meta, &unknown);
