@@ -34,7 +34,6 @@ const ALPN: u16 = 16;
 pub struct ClientHello<'a> {
     alpn: &'a [u8],
     server_name: Option<&'a [u8]>,
-    has_session_id: bool,
 }
 
 /// How far reading came.
@@ -99,13 +98,10 @@ impl<'a> ClientHello<'a> {
         // legacy_version and random.
         reader.bytes(2)?;
         reader.bytes(32)?;
-        let session_id = short_vector(&mut reader)?;
+        let _session_id = short_vector(&mut reader)?;
         let _cipher_suites = long_vector(&mut reader)?;
         let _compression = short_vector(&mut reader)?;
-        let mut hello = Self {
-            has_session_id: !session_id.is_empty(),
-            ..Self::default()
-        };
+        let mut hello = Self::default();
         let mut extensions = Reader::new(long_vector(&mut reader)?);
         while !extensions.is_empty() {
             let kind = extensions.u16()?;
@@ -193,7 +189,7 @@ mod tests {
         let alpns: std::vec::Vec<_> = hello.alpns().collect();
         assert_eq!(alpns, [b"h3".as_slice(), b"h3-29"]);
         assert_eq!(hello.server_name(), Some(b"example.org".as_slice()));
-        assert!(!hello.has_session_id);
+        assert!(!ClientHello::is_compatibility_mode(&bytes));
     }
 
     // RFC 9001 8.4 #2 test
@@ -248,7 +244,7 @@ mod tests {
         let Parsed::Complete(hello) = ClientHello::parse(&bytes) else {
             panic!("not read");
         };
-        assert!(hello.has_session_id);
+        assert!(ClientHello::is_compatibility_mode(&bytes));
         assert_eq!(hello.alpns().count(), 0);
         assert_eq!(hello.server_name(), None);
     }

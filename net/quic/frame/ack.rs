@@ -184,7 +184,8 @@ fn below_gap(smallest: u64, gap: u64) -> Option<u64> {
 }
 
 /// Writes an ACK frame for the packet numbers in `ranges`, which ascend and are never adjacent, as
-/// many of them as fit from the largest down, and returns Largest Acknowledged.  `delay` is scaled by the own ack_delay_exponent.
+/// many of them as fit from the largest down, and returns Largest Acknowledged.  `delay` is scaled
+/// by the own ack_delay_exponent.
 ///
 /// Fails and writes nothing when not even the largest range fits or there is none.
 pub fn encode_ack(
