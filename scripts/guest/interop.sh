@@ -149,27 +149,8 @@ resumes() {
 # past START SECONDS: whether more than that have passed since START of $SECONDS
 past() { [ $((SECONDS - $1)) -gt "$2" ]; }
 
-# Through which a client loses its LOST-th datagram, where that is set.
+# Where clients find a relay, through which they lose their LOST-th datagram if that is set.
 RELAY=127.0.0.1
-lossy() {
-	local status=0
-	RELAYING=''
-	if [ -n "${LOST:-}" ]; then
-		ip netns exec client python3 "$TOP/tools/testing/interop/relay.py" $RELAY "$PORT" "$1" "$PORT" drop-number "$LOST" \
-			>"$2" 2>&1 &
-		RELAYING=$!
-		wait_for 60 grep -q listening "$2" || status=1
-	fi
-	return $status
-}
-
-# It did lose it.
-has_lost() {
-	[ -n "$RELAYING" ] || return 0
-	kill "$RELAYING"
-	wait "$RELAYING"
-	grep -q 'hit [1-9]' "$1"
-}
 
 # serves PEER WHAT ADDRESS ENVIRONMENT QUIC-OPTIONS…: our server, their client
 serves() {
@@ -188,12 +169,14 @@ serves() {
 	# A server takes no early data at first: it cannot know yet what it has seen before (RFC 8446 8.2; GnuTLS: 10 s).
 	# Its credentials were made before it listens.
 	case " $* " in *' --early '*) wait_for 60 past "$listening" 11 ;; esac
-	lossy "$address" "$DIR/$name.relay" || status=1
-	[ -z "${LOST:-}" ] || address=$RELAY
+	if [ -n "${LOST:-}" ]; then
+		start_relay client "$DIR/$name.relay" $RELAY "$PORT" "$address" "$PORT" drop-number "$LOST" || status=1
+		address=$RELAY
+	fi
 	# shellcheck disable=SC2046 # words
 	{ ip netns exec client timeout 120 env "$env" $(driver "$peer") client "$address" "$PORT" $PKI/ca.pem server.test \
 		"$DIR/$name" "${FILES[@]}" && same "$DIR/$name"; } >"$DIR/$name.peer" 2>&1 || status=$?
-	has_lost "$DIR/$name.relay" || status=1
+	[ -z "${LOST:-}" ] || relay_hit "$DIR/$name.relay" || status=1
 	kill "$server"
 	result "$status" "the client of $peer fetches files from our server: $what" "$DIR/$name.log" "$DIR/$name.peer"
 }

@@ -62,6 +62,23 @@ make_net() {
 	done
 }
 
+# start_relay NAMESPACE LOG ARGUMENT…: tools/testing/interop/relay.py in the background.
+start_relay() {
+	local ns=$1 log=$2
+	shift 2
+	ip netns exec "$ns" python3 "$TOP/tools/testing/interop/relay.py" "$@" >"$log" 2>&1 &
+	RELAYING=$!
+	wait_for 60 grep -q listening "$log"
+}
+
+# relay_hit LOG: ends the relay; whether it did hit datagrams.
+relay_hit() {
+	kill "$RELAYING"
+	wait "$RELAYING"
+	RELAYING=''
+	grep -q 'hit [1-9]' "$1"
+}
+
 # wait_for SECONDS CMD…: until CMD succeeds; fails when the time is over.
 wait_for() {
 	local end=$((SECONDS + $1))

@@ -78,19 +78,8 @@ end_capture() {
 
 # relay drop|corrupt PERCENT: clients reach the server through it
 relay() {
-	ip netns exec router python3 "$TOP/tools/testing/interop/relay.py" "$RELAY" "$PORT" "$SERVER" "$PORT" "$1" "$2" 3 "$PORT" \
-		>"$DIR/$NAME.relay" 2>&1 &
-	RELAYING=$!
-	wait_for 60 grep -q listening "$DIR/$NAME.relay" || return 1
+	start_relay router "$DIR/$NAME.relay" "$RELAY" "$PORT" "$SERVER" "$PORT" "$1" "$2" 3 "$PORT" || return 1
 	LISTEN=$RELAY:$PORT
-}
-
-# The relay did hit datagrams.
-relay_hit() {
-	kill "$RELAYING"
-	wait "$RELAYING"
-	RELAYING=''
-	grep -Eq 'hit [1-9]' "$DIR/$NAME.relay"
 }
 
 # scenario NAME SENTENCE: runs the function of the name on an undisturbed path, ends what it began
@@ -190,12 +179,12 @@ many_handshakes() { # many_handshakes drop|corrupt
 	for i in $(seq "$HANDSHAKES"); do
 		fetch -- 1k || { echo "connection $i failed"; return 1; }
 	done
-	relay_hit
+	relay_hit "$DIR/$NAME.relay"
 }
 handshakeloss() { many_handshakes drop; }
 handshakecorruption() { many_handshakes corrupt; }
-transferloss() { serve && relay drop 2 && fetch -- 2m && relay_hit; }
-transfercorruption() { serve && relay corrupt 2 && fetch -- 2m && relay_hit; }
+transferloss() { serve && relay drop 2 && fetch -- 2m && relay_hit "$DIR/$NAME.relay"; }
+transfercorruption() { serve && relay corrupt 2 && fetch -- 2m && relay_hit "$DIR/$NAME.relay"; }
 ipv6() { V6=1 serve && fetch -- 2m; }
 v2() { capture && serve --quic-version 2 && fetch --quic-version 1 -- 1k && says '.version == "QUICv2"'; }
 # rebinding VERB ARGUMENT…: the NAT changes each time some of the file has arrived and the last change has been noticed

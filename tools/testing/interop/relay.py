@@ -9,6 +9,8 @@ relay.py LISTEN-HOST LISTEN-PORT SERVER-HOST SERVER-PORT drop|corrupt PERCENT BU
 relay.py LISTEN-HOST LISTEN-PORT SERVER-HOST SERVER-PORT drop-number N     the N-th datagram of each client, nothing else
 Says "listening" once it is ready, and at the end (SIGTERM) how many datagrams passed and were hit.
 """
+import functools
+import itertools
 import random
 import selectors
 import signal
@@ -17,51 +19,60 @@ import sys
 
 
 class Direction:
-    """One direction of one client: decides the fate of each datagram."""
+    """One direction of one client: treats each datagram that is chosen, and counts."""
 
-    def __init__(self, how, rate, burst, rng):
-        self.how, self.rate, self.burst, self.rng = how, rate, burst, rng
-        self.row = self.passed = self.hit = 0
+    def __init__(self, is_chosen, treatment):
+        self.is_chosen, self.treatment = is_chosen, treatment
+        self.passed = self.hit = 0
 
     def treat(self, data):
         """The datagram to send on, or None."""
-        if self.row >= self.burst or self.rng.random() >= self.rate:
-            self.row = 0
+        if not self.is_chosen():
             self.passed += 1
             return data
-        self.row += 1
         self.hit += 1
-        if self.how == "drop":
-            return None
-        spoilt = bytearray(data)
-        spoilt[self.rng.randrange(len(spoilt))] ^= 1 << self.rng.randrange(8)
-        return bytes(spoilt)
+        return self.treatment(data)
 
 
-class Number:
-    """One direction of one client: loses the datagram of a number, or none."""
+def at_random(rng, rate, burst):
+    """Chooses so many of all, and no more than a burst in a row."""
+    row = 0
 
-    def __init__(self, number):
-        self.left, self.passed, self.hit = number, 0, 0
+    def is_chosen():
+        nonlocal row
+        row = row + 1 if row < burst and rng.random() < rate else 0
+        return row > 0
 
-    def treat(self, data):
-        """The datagram to send on, or None."""
-        self.left -= 1
-        if self.left == 0:
-            self.hit += 1
-            return None
-        self.passed += 1
-        return data
+    return is_chosen
+
+
+def by_number(number):
+    """Chooses the one of this number, or none."""
+    count = itertools.count(1)
+    return lambda: next(count) == number
+
+
+def drop(_):
+    """Nothing is left."""
+    return None
+
+
+def corrupt(rng, data):
+    """A bit is changed."""
+    spoilt = bytearray(data)
+    spoilt[rng.randrange(len(spoilt))] ^= 1 << rng.randrange(8)
+    return bytes(spoilt)
 
 
 def ways(how, args):
     """What makes the directions from and to a client."""
     if how == "drop-number":
         (number,) = args
-        return lambda: Number(int(number)), lambda: Number(0)
+        return lambda: Direction(by_number(int(number)), drop), lambda: Direction(by_number(0), drop)
     percent, burst, seed = args
     rng = random.Random(int(seed))
-    make = lambda: Direction(how, float(percent) / 100, int(burst), rng)
+    treatment = drop if how == "drop" else functools.partial(corrupt, rng)
+    make = lambda: Direction(at_random(rng, float(percent) / 100, int(burst)), treatment)
     return make, make
 
 
