@@ -60,21 +60,17 @@ QUIC_TEST_F(handshake, alpn_finds_its_listener)
 QUIC_TEST_F(handshake, of_two_listeners_on_a_port_the_one_with_the_alpn_accepts)
 {
 	struct pollfd both[2] = { { .events = POLLIN }, { .events = POLLIN } };
-	struct sockaddr_storage ss;
 	__u8 hello[1024];
-	socklen_t len;
 	size_t n;
 	int other;
 
 	self->opts.alpn = "one";
 	self->p.listener = qk_listen(&self->opts);
 	ASSERT_LE(0, self->p.listener);
-	other = qk_socket(variant->family, 0);
+	self->opts.alpn = "two";
+	other = qk_listen_at(&self->opts, qk_port(self->p.listener));
 	ASSERT_LE(0, other);
-	len = qk_loopback(&ss, variant->family, qk_port(self->p.listener));
-	ASSERT_EQ(0, bind(other, (struct sockaddr *)&ss, len));
-	ASSERT_EQ(0, qk_set(other, QUIC_SOCKOPT_ALPN, "two", 3));
-	ASSERT_EQ(0, listen(other, 4));
+	self->opts.alpn = "one";
 	self->p.client = qk_connect(&self->opts, qk_port(self->p.listener));
 	ASSERT_LE(0, self->p.client);
 	both[0].fd = other;

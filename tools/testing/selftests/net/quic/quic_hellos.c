@@ -169,8 +169,6 @@ QUIC_TEST_F(hellos, a_client_that_waits_with_half_a_hello_is_acknowledged)
 QUIC_TEST_F(hellos, half_a_hello_chooses_none_of_two_listeners)
 {
 	__u8 packets[HALVES][QK_INITIAL];
-	struct sockaddr_storage ss;
-	socklen_t len;
 	int udp, other;
 
 	ASSERT_EQ(0, capture_hello(&self->opts, packets));
@@ -178,12 +176,8 @@ QUIC_TEST_F(hellos, half_a_hello_chooses_none_of_two_listeners)
 	self->listener = qk_listen(&self->opts);
 	ASSERT_LE(0, self->listener);
 	self->opts.alpn = "doq";
-	len = qk_loopback(&ss, variant->family, qk_port(self->listener));
-	other = qk_socket(variant->family, 0);
+	other = qk_listen_at(&self->opts, qk_port(self->listener));
 	ASSERT_LE(0, other);
-	ASSERT_EQ(0, qk_apply(other, &self->opts, true));
-	ASSERT_EQ(0, bind(other, (struct sockaddr *)&ss, len));
-	ASSERT_EQ(0, listen(other, 1));
 	udp = ask_again(&self->opts, qk_port(other), packets[0]);
 	ASSERT_LE(0, udp);
 	EXPECT_TRUE(nobody_waits(self->listener));

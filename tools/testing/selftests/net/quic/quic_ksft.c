@@ -340,14 +340,17 @@ int qk_apply(int fd, const struct qk_opts *opts, bool server)
 		     opts->client_events);
 }
 
-int qk_listen(const struct qk_opts *opts)
+int qk_listen_at(const struct qk_opts *opts, __u16 port)
 {
 	int fd = qk_socket(opts->family, opts->type);
+	struct sockaddr_storage ss;
+	socklen_t len;
 	int ret;
 
 	if (fd < 0)
 		return fd;
-	ret = qk_bind_loopback(fd, opts->family);
+	len = qk_loopback(&ss, opts->family, port);
+	ret = bind(fd, (struct sockaddr *)&ss, len) ? -errno : 0;
 	if (!ret)
 		ret = qk_apply(fd, opts, true);
 	if (!ret && listen(fd, 16))
@@ -355,6 +358,11 @@ int qk_listen(const struct qk_opts *opts)
 	if (ret)
 		close(fd);
 	return ret ? ret : fd;
+}
+
+int qk_listen(const struct qk_opts *opts)
+{
+	return qk_listen_at(opts, 0);
 }
 
 int qk_connect(const struct qk_opts *opts, __u16 port)

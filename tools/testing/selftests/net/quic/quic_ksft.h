@@ -106,6 +106,7 @@ socklen_t qk_address(struct sockaddr_storage *ss, int family, const char *text, 
 socklen_t qk_loopback(struct sockaddr_storage *ss, enum qk_family family, __u16 port);
 __u16 qk_port(int fd);
 int qk_bind_loopback(int fd, enum qk_family family);
+int qk_listen_at(const struct qk_opts *opts, __u16 port);
 int qk_listen(const struct qk_opts *opts);
 int qk_connect(const struct qk_opts *opts, __u16 port);
 int qk_apply(int fd, const struct qk_opts *opts, bool server);
