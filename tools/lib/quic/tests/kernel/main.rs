@@ -8,6 +8,8 @@ mod c;
 mod common;
 mod ends;
 mod handshakes;
+#[path = "../common/loopback.rs"]
+mod loopback;
 #[path = "../common/middlebox.rs"]
 mod middlebox;
 mod resumption;
@@ -15,46 +17,29 @@ mod streams;
 mod tickets;
 mod versions;
 
-use std::{
-    path::PathBuf,
-    thread,
-    time::Duration, //
-};
+use std::thread;
 
 use quic::{
-    ClientConfig,
     ClientConfigBuilder,
     Connection,
     Listener,
     Result,
-    ServerConfig,
-    ServerConfigBuilder,
-    Trust, //
+    ServerConfigBuilder, //
 };
 
-/// An emulated guest is slow.
-const LONG: Duration = Duration::from_secs(60);
-
-fn data(file: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data")
-        .join(file)
-}
+use loopback::{
+    data,
+    LONG, //
+};
 
 fn client() -> ClientConfigBuilder {
-    ClientConfig::builder()
-        .trust(Trust::File(data("ca.pem")))
-        .alpn(["sample"])
-        .handshake_timeout(LONG)
+    loopback::client()
         .read_timeout(Some(LONG))
         .write_timeout(Some(LONG))
 }
 
 fn server() -> ServerConfigBuilder {
-    ServerConfig::builder()
-        .certificate(data("server.pem"), data("leaf.key"))
-        .alpn(["sample"])
-        .handshake_timeout(LONG)
+    loopback::server()
         .read_timeout(Some(LONG))
         .write_timeout(Some(LONG))
 }

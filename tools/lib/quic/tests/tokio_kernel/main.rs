@@ -5,15 +5,13 @@
 //! `cargo test -p libquic --features tokio --test tokio_kernel -- --ignored`.
 
 mod connections;
+#[path = "../common/loopback.rs"]
+mod loopback;
 #[path = "../common/middlebox.rs"]
 mod middlebox;
 mod streams;
 
-use std::{
-    future::Future,
-    path::PathBuf,
-    time::Duration, //
-};
+use std::future::Future;
 
 use quic::{
     tokio::{
@@ -22,12 +20,9 @@ use quic::{
         Listener,
         PeerStream, //
     },
-    ClientConfig,
     ClientConfigBuilder,
     Result,
-    ServerConfig,
-    ServerConfigBuilder,
-    Trust, //
+    ServerConfigBuilder, //
 };
 
 use tokio::{
@@ -36,28 +31,12 @@ use tokio::{
     time::timeout, //
 };
 
-/// An emulated guest is slow.
-const LONG: Duration = Duration::from_secs(60);
-
-fn data(file: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data")
-        .join(file)
-}
-
-fn client() -> ClientConfigBuilder {
-    ClientConfig::builder()
-        .trust(Trust::File(data("ca.pem")))
-        .alpn(["sample"])
-        .handshake_timeout(LONG)
-}
-
-fn server() -> ServerConfigBuilder {
-    ServerConfig::builder()
-        .certificate(data("server.pem"), data("leaf.key"))
-        .alpn(["sample"])
-        .handshake_timeout(LONG)
-}
+use loopback::{
+    client,
+    data,
+    server,
+    LONG, //
+};
 
 /// Runs a test on both kinds of runtime, and fails when it hangs.
 fn on_tokio<F: Future<Output = ()>>(test: impl Fn() -> F) {
@@ -119,6 +98,21 @@ async fn echo(conn: Connection) {
         }
     }
     streams.join_all().await;
+}
+
+/// Asks on so many streams of `client` at a time, and closes it.
+async fn ask_at_once(client: Connection, server: Connection, streams: usize, len: usize) {
+    let echo = tokio::spawn(echo(server));
+    let mut asking = JoinSet::new();
+    for nr in 0..streams {
+        let client = client.clone();
+        asking.spawn(async move { ask(client.open_bi().await.unwrap(), nr, len).await });
+    }
+    while let Some(asked) = asking.join_next().await {
+        asked.unwrap();
+    }
+    client.close(0, "").await.unwrap();
+    echo.await.unwrap();
 }
 
 /// Writes and reads at once; what comes back must be what was sent.

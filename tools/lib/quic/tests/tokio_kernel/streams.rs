@@ -14,14 +14,12 @@ use tokio::{
         AsyncReadExt,
         AsyncWriteExt, //
     },
-    task::JoinSet,
     time::timeout, //
 };
 
 use super::{
-    ask,
+    ask_at_once,
     client,
-    echo,
     meet,
     on_tokio,
     pattern,
@@ -33,17 +31,7 @@ use super::{
 fn many_streams_at_once_carry_their_own_bytes_both_ways() {
     on_tokio(|| async {
         let (client, server) = meet(client(), server()).await;
-        let echo = tokio::spawn(echo(server));
-        let mut asking = JoinSet::new();
-        for nr in 0..40 {
-            let client = client.clone();
-            asking.spawn(async move { ask(client.open_bi().await.unwrap(), nr, 40_000).await });
-        }
-        while let Some(asked) = asking.join_next().await {
-            asked.unwrap();
-        }
-        client.close(0, "").await.unwrap();
-        echo.await.unwrap();
+        ask_at_once(client, server, 40, 40_000).await;
     });
 }
 
@@ -61,17 +49,7 @@ fn small_limits_of_bytes_and_streams_only_slow_it_down() {
     on_tokio(|| async {
         let (client, server) =
             meet(client().transport(params()), server().transport(params())).await;
-        let echo = tokio::spawn(echo(server));
-        let mut asking = JoinSet::new();
-        for nr in 0..7 {
-            let client = client.clone();
-            asking.spawn(async move { ask(client.open_bi().await.unwrap(), nr, 100_000).await });
-        }
-        while let Some(asked) = asking.join_next().await {
-            asked.unwrap();
-        }
-        client.close(0, "").await.unwrap();
-        echo.await.unwrap();
+        ask_at_once(client, server, 7, 100_000).await;
     });
 }
 
